@@ -125,7 +125,7 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
     def _check_projections(self) -> None:
         wanted = sorted(entity.id for entity in self.source.entities)
         if set(self.projections) != set(self.targets):
-            raise InvalidRecord(f"record {self.id!r}: projections are needed for exactly the target languages")
+            raise InvalidRecord(f"record {self.id!r}: projections for other languages than its targets")
         for lang, projections in self.projections.items():
             if sorted(each.source for each in projections) != wanted:
                 raise InvalidRecord(
