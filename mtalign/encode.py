@@ -135,7 +135,7 @@ class Encoder:
                 sums[window.text][:, at] += vectors[:, 1 : len(window.ids) + 1]
                 counts[window.text][at] += 1
         for total, count in zip(sums, counts, strict=True):
-            total /= np.maximum(count, 1)[None, :, None]
+            np.divide(total, np.maximum(count, 1)[None, :, None], out=total)
         return [
             TokenVectors(np.asarray(offsets, np.int64).reshape(-1, 2), total)
             for offsets, total in zip(coded["offset_mapping"], sums, strict=True)
