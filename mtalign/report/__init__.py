@@ -1,0 +1,1 @@
+"""The page people read: one self-contained HTML file about a run."""
