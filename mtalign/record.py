@@ -115,6 +115,8 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
                 len(documents[b].sentences),
                 f"record {self.id!r}, beads {pair_key(a, b)}",
             )
+        if foreign := {lang for each in self.tuples for lang in each.sents} - set(documents):
+            raise InvalidRecord(f"record {self.id!r}: tuples in languages without a text: {sorted(foreign)}")
         for lang, document in documents.items():
             check_cover(
                 (each.sents.get(lang, ()) for each in self.tuples),

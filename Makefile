@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+# The CPU build of torch is a tenth of the size of the other; for a GPU: make demo TORCH_INDEX=
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check bench docs clean help
+
+help:
+	@echo "make demo    the main job on examples/summit: human translations, then machine ones"
+	@echo "make test    all tests"
+	@echo "make check   ruff, mypy, import contracts"
+	@echo "make bench   the benchmarks behind docs/benchmarks.md"
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	test -n "$(TORCH_INDEX)" && $(BIN)/pip install --quiet --no-deps --retries 0 --index-url $(TORCH_INDEX) \
+		"$(TORCH)" 2>/dev/null || $(BIN)/pip install --quiet "$(TORCH)"
+	$(BIN)/pip install --quiet -e ".[starter,dev]"
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/python scripts/demo.py --out demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -c "import sys, mtalign, mtalign.cli; \
+		heavy = {'torch', 'transformers', 'datasets', 'numpy', 'pydantic'} & set(sys.modules); \
+		sys.exit(f'imported at start-up: {heavy}' if heavy else 0)"
+
+bench: $(STAMP)
+	$(BIN)/python scripts/bench_segmentation.py
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

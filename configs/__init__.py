@@ -1,0 +1,1 @@
+"""The presets, as they are installed with the package."""

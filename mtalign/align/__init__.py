@@ -1,0 +1,1 @@
+"""Sentence alignment: beads between two languages, tuples between many."""

@@ -1,0 +1,111 @@
+"""What several commands share: options, the configuration, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtalign.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mtalign.config import Config
+    from mtalign.record import Record
+
+DEFAULT_CONFIG = "ko-uk-ru"
+
+ConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config", "-c", help="A YAML file, or the name of a preset: ko-uk-ru, nllb, starter (needs no hub)."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def read_config(name: str) -> Config:
+    """Read a configuration file, or a preset by its name."""
+    from importlib.resources import files
+
+    from mtalign.config import load
+
+    path = Path(name)
+    if path.is_file():
+        return load(path)
+    presets = sorted(each.name for each in files("mtalign.configs").iterdir() if each.name.endswith(".yaml"))
+    if f"{name}.yaml" in presets:
+        return load(Path(str(files("mtalign.configs") / f"{name}.yaml")))
+    names = ", ".join(each.removesuffix(".yaml") for each in presets)
+    raise ConfigError(f"there is no configuration file {name!r}; presets are {names}")
+
+
+def languages(codes: str) -> list[str]:
+    """Split `ko,uk,ru` and check every code.
+
+    Raises:
+        UsageError: none is given, one is given twice, or one is unknown.
+    """
+    from mtalign.languages import language
+
+    found = [language(code.strip()).code for code in codes.split(",") if code.strip()]
+    if not found or len(set(found)) < len(found):
+        raise UsageError(f"--to {codes!r}: give each target language once, for example --to ko,uk,ru")
+    return found
+
+
+def print_json(value: object) -> None:
+    """Print one value as indented JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def run_records(run: Path) -> Callable[[], Iterator[Record]]:
+    """Return a function that streams the records of a run directory, each time anew."""
+    from mtalign.store import Run
+
+    return Run(run).records
+
+
+@contextmanager
+def progress_bar(total: int | None, unit: str) -> Iterator[Callable[[str], None]]:
+    """Yield a function that reports one finished item: a bar on a terminal, plain lines in a log."""
+    if not sys.stderr.isatty():
+        count = 0
+
+        def line(name: str) -> None:
+            nonlocal count
+            count += 1
+            typer.echo(f"{count}/{total or '?'} {name}", err=True)
+
+        yield line
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, file=sys.stderr) as bar:
+
+        def advance(name: str) -> None:
+            bar.set_postfix_str(name[:30])
+            bar.update()
+
+        yield advance
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    """Print a table; numbers are right-aligned."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[number], (int, float)) for row in rows)
+        grid.add_column(Text(column), justify="right" if numeric else "left")
+    for row in rows:
+        grid.add_row(*(Text(f"{cell:.4f}" if isinstance(cell, float) else str(cell)) for cell in row))
+    Console().print(grid)

@@ -1,0 +1,104 @@
+"""`mtalign evaluate sentences | words | entities | translation | search`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from mtalign.cli.common import JsonOption, print_json, run_records, table
+
+if TYPE_CHECKING:
+    from mtalign.evaluate import Row
+    from mtalign.record import Record
+
+Gold = Annotated[Path, typer.Option("--gold", help="JSONL with the gold.")]
+Pred = Annotated[Path, typer.Option("--pred", help="JSONL with the predictions, or a run directory.")]
+PredFile = Annotated[Path, typer.Option("--pred", help="JSONL with the predictions.")]
+
+_RowT = TypeVar("_RowT")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(help="Score results against a gold.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("sentences", epilog="Example: mtalign evaluate sentences --gold gold.jsonl --pred RUN")(sentences)
+    group.command("entities", epilog="Example: mtalign evaluate entities --gold gold.jsonl --pred RUN")(entities)
+    group.command("translation", epilog="Example: mtalign evaluate translation --gold g.jsonl --pred p.jsonl")(
+        translation
+    )
+    group.command("words", epilog="Example: mtalign evaluate words --gold gold.tsv --pred links.jsonl")(words)
+    group.command("search", epilog="Example: mtalign evaluate search --gold g.jsonl --pred p.jsonl")(search)
+    app.add_typer(group, name="evaluate")
+
+
+def sentences(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
+    """Strict and lax F1 of beads per pair, by bead type; tuple and link F1 of n-way tuples."""
+    from mtalign.evaluate import SentenceRow, alignment_row, evaluate_sentences, read_rows
+
+    scores = evaluate_sentences(
+        read_rows(gold, SentenceRow), _predictions(pred, SentenceRow, lambda record: [alignment_row(record)])
+    )
+    _show(scores.as_dict(), as_json)
+
+
+def entities(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
+    """Exact and relaxed span F1 of projected entities, lost rate, by label and language."""
+    from mtalign.evaluate import EntityRow, evaluate_entities, projection_rows, read_rows
+
+    scores = evaluate_entities(read_rows(gold, EntityRow), _predictions(pred, EntityRow, projection_rows))
+    _show(scores.as_dict(), as_json)
+
+
+def translation(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
+    """chrF, chrF++ and BLEU (sacrebleu) per target language."""
+    from mtalign.evaluate import TranslationRow, evaluate_translation, read_rows, translation_row
+
+    scores = evaluate_translation(
+        read_rows(gold, TranslationRow),
+        _predictions(pred, TranslationRow, lambda record: [translation_row(record)]),
+    )
+    _show(scores.as_dict(), as_json)
+
+
+def words(gold: Gold, pred: PredFile, as_json: JsonOption = False) -> None:
+    """Precision, recall, F1 and alignment error rate of word links."""
+    from mtalign.evaluate import evaluate_words_files
+
+    _show(evaluate_words_files(gold, pred).as_dict(), as_json)
+
+
+def search(gold: Gold, pred: PredFile, as_json: JsonOption = False) -> None:
+    """Recall at k and mean reciprocal rank of ranked answers."""
+    from mtalign.evaluate import evaluate_search_files
+
+    _show(evaluate_search_files(gold, pred).as_dict(), as_json)
+
+
+def _predictions(
+    pred: Path, shape: type[_RowT], of_record: Callable[[Record], list[dict[str, object]]]
+) -> list[Row[_RowT]]:
+    """Read predictions from a JSONL file, or take them from the records of a run directory."""
+    from mtalign.evaluate import read_rows, to_rows
+
+    if not pred.is_dir():
+        return read_rows(pred, shape)
+    return to_rows((row for record in run_records(pred)() for row in of_record(record)), shape, str(pred))
+
+
+def _show(scores: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(scores)
+        return
+    table("", ["score", "value"], [[name, value] for name, value in _flat(scores)])
+
+
+def _flat(scores: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return nested scores as `en-ko strict f1` and so on."""
+    rows: list[tuple[str, Any]] = []
+    for name, value in scores.items():
+        full = f"{prefix} {name}".strip()
+        rows += _flat(value, full) if isinstance(value, Mapping) else [(full, value)]
+    return rows

@@ -1,0 +1,124 @@
+"""`mtalign translate | align | words | project`: one stage on JSONL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from mtalign.cli.common import DEFAULT_CONFIG, ConfigOption, languages, read_config
+
+if TYPE_CHECKING:
+    from mtalign.stages import Stage
+
+Input = Annotated[str, typer.Argument(metavar="IN.jsonl", help="Rows to read, - for standard input.")]
+Output = Annotated[str, typer.Option("--out", "-o", help="Where the rows go, - for standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("translate", epilog="Example: mtalign translate in.jsonl -o out.jsonl --to ko -c starter")(translate)
+    app.command("align", epilog="Example: mtalign align in.jsonl -o out.jsonl -c starter")(align)
+    app.command("words", epilog="Example: mtalign words in.jsonl -o - -c starter")(words)
+    app.command("project", epilog="Example: mtalign project in.jsonl -o out.jsonl -c starter")(project)
+
+
+def translate(
+    rows: Input,
+    to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")],
+    out: Output = "-",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Translate rows `{"id", "lang", "text"}`, or plain lines, into the target languages."""
+    from mtalign.stages import translate_rows
+
+    targets = languages(to)
+    _run(rows, out, config, translate_rows(targets), translated=targets, plain_lines=True)
+
+
+def align(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Align sentences of two languages (`src`, `tgt`) or of n (`langs`, `sents`) per row."""
+    from mtalign.stages import align_rows
+
+    _run(rows, out, config, align_rows)
+
+
+def words(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Link the words of `src` and `tgt` (token lists or strings) per row."""
+    from mtalign.stages import words_rows
+
+    _run(rows, out, config, words_rows)
+
+
+def project(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Carry the `entities` of `src` over into `tgt` per row, as exact character spans."""
+    from mtalign.stages import project_rows
+
+    _run(rows, out, config, project_rows)
+
+
+def _run(
+    rows: str,
+    out: str,
+    config: str,
+    stage: Stage,
+    *,
+    translated: list[str] | None = None,
+    plain_lines: bool = False,
+) -> None:
+    """Send rows through a stage; rejects go to OUT.rejects.jsonl, or to standard error for -."""
+    from mtalign.load import Models
+    from mtalign.record import Rejected, encode_json
+    from mtalign.stages import run_stage
+
+    models = Models(read_config(config))
+    models.find(translated or [])
+    rejected = 0
+    with ExitStack() as files:
+        lines: Iterator[bytes] = iter(files.enter_context(_open(rows, sys.stdin.buffer, "rb")))
+        sink = files.enter_context(_open(out, sys.stdout.buffer, "wb"))
+        rejects: Callable[[bytes], object] = sys.stderr.buffer.write
+        if out != "-":
+            rejects = files.enter_context(Path(f"{out}.rejects.jsonl").open("wb")).write
+        if plain_lines:
+            lines = _as_rows(lines)
+        for result in run_stage(lines, stage, models, rows):
+            if isinstance(result, Rejected):
+                rejected += 1
+                rejects(encode_json(result) + b"\n")
+            else:
+                sink.write(encode_json(result) + b"\n")
+                sink.flush()
+    if out != "-" and not rejected:
+        Path(f"{out}.rejects.jsonl").unlink()
+    if rejected:
+        typer.echo(f"{rejected} rows rejected" + (f", see {out}.rejects.jsonl" if out != "-" else ""), err=True)
+        raise typer.Exit(1)
+
+
+def _open(name: str, standard: BinaryIO, mode: str) -> ExitStack | BinaryIO:
+    from contextlib import nullcontext
+
+    from mtalign.errors import UsageError
+
+    if name == "-":
+        return nullcontext(standard)  # type: ignore[return-value]
+    try:
+        return Path(name).open(mode)  # type: ignore[return-value]
+    except OSError as error:
+        raise UsageError(f"cannot open {name}: {error.strerror}") from error
+
+
+def _as_rows(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Turn plain lines into rows numbered from 1; lines that are JSON objects stay."""
+    import msgspec
+
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith(b"{"):
+            yield line
+        else:
+            yield msgspec.json.encode({"id": str(number), "text": line.decode("utf-8", "replace").rstrip("\r\n")})

@@ -1,0 +1,125 @@
+"""The models that a configuration names: found first, loaded when first used, and then kept.
+
+Finding is cheap and tells whether a run can start at all; loading costs seconds and gigabytes. A run
+that finds all its articles done loads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from mtalign import __version__
+from mtalign.config import Config, TranslatorConfig, digest
+from mtalign.errors import ConfigError
+from mtalign.models import ModelFiles, resolve
+
+if TYPE_CHECKING:
+    from mtalign.encode import Encoder
+    from mtalign.translate.engine import Engine
+    from mtalign.words import Linker
+
+
+@dataclass(frozen=True)
+class UsedModel:
+    """What the manifest says about a model: the part it plays, and where it comes from."""
+
+    role: str
+    name: str
+    revision: str | None
+    fingerprint: str
+    license: str | None
+    demo: bool
+
+
+class Models:
+    """Everything that is loaded from weights, on first use."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._files: dict[str, ModelFiles] = {}
+        self._engines: dict[TranslatorConfig, Engine] = {}
+
+    def find(self, translated: Iterable[str]) -> list[UsedModel]:
+        """Resolve the encoder and the translators into the given languages, without loading weights.
+
+        Raises:
+            ModelUnavailable: one of them cannot be had.
+            ConfigError: the configuration names no translator for a language.
+        """
+        roles = {"encoder": self.config.encoder.model}
+        roles |= {f"translator {lang}": self._translator(lang).model for lang in translated}
+        return [
+            UsedModel(role, files.name, files.revision, files.fingerprint, files.license, files.demo)
+            for role, files in ((role, self._find(name)) for role, name in roles.items())
+        ]
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of sentences and tokens."""
+        from mtalign.encode import Encoder
+
+        chosen = self.config.encoder
+        return Encoder(
+            self._find(chosen.model),
+            prefix=chosen.prefix,
+            pooling=chosen.pooling,
+            dtype=chosen.dtype,
+            batch_tokens=chosen.batch_tokens,
+        )
+
+    @cached_property
+    def linker(self) -> Linker:
+        """The word linker, on the same encoder."""
+        from mtalign.words import Linker
+
+        return Linker(self.encoder, self.config.words)
+
+    def engine(self, lang: str) -> Engine:
+        """Return the engine that translates into a language; one model serves all its languages."""
+        from mtalign.translate.transformers import TransformersEngine
+
+        chosen = self._translator(lang)
+        if chosen not in self._engines:
+            self._engines[chosen] = TransformersEngine(self._find(chosen.model), chosen.options)
+        return self._engines[chosen]
+
+    def signature(self, translated: Iterable[str]) -> str:
+        """Return one line that changes whenever the records would: the resume key of an article.
+
+        It holds the versions, the models with their fingerprints, and a digest of each stage's options.
+        """
+        config = self.config
+        encoder = self._find(config.encoder.model)
+        parts = [
+            f"mtalign:{__version__}",
+            f"transformers:{version('transformers')}",
+            f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(config.encoder)}",
+            f"entities:{config.entities}",
+            *(
+                f"{stage}:{digest(getattr(config, stage))}"
+                for stage in ("align", "words", "project", "check")
+            ),
+        ]
+        for lang in sorted(translated):
+            chosen = self._translator(lang)
+            files = self._find(chosen.model)
+            parts.append(f"{lang}:{files.name}#{files.fingerprint}/{digest(chosen)}")
+        return "|".join(parts)
+
+    def _find(self, name: str) -> ModelFiles:
+        if name not in self._files:
+            self._files[name] = resolve(name)
+        return self._files[name]
+
+    def _translator(self, lang: str) -> TranslatorConfig:
+        chosen = self.config.translator(lang)
+        if chosen is None:
+            raise ConfigError(
+                f"the configuration names no translator into {lang!r}, and an article brings no translation "
+                f"of its own; add translate.{lang} (or translate.default) to it"
+            )
+        return chosen

@@ -1,0 +1,1 @@
+"""Entity projection: every annotation carried over as an exact span, or said to be lost."""

@@ -1,0 +1,302 @@
+"""Single stages on JSONL rows, for people who have the rest already.
+
+The row shapes are fixed, since other tools read and write them. Each function takes rows and returns
+as many, in order; a row that cannot be used comes back as the error that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations, islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from mtalign.align.beads import align
+from mtalign.align.side import prepare
+from mtalign.align.tuples import tuples
+from mtalign.alignment import Bead
+from mtalign.document import Document, Entity, Span
+from mtalign.errors import InputError, UnknownLanguage
+from mtalign.languages import language
+from mtalign.project.document import Task, project_documents
+from mtalign.record import Projection, Rejected, pair_key
+from mtalign.segment import segment, split_sentences
+from mtalign.translate.document import translate_document
+from mtalign.units import Unit, UnitText, unit_text
+from mtalign.words import links_of
+
+if TYPE_CHECKING:
+    from mtalign.load import Models
+
+JsonRow = dict[str, Any]
+Stage = Callable[[Sequence[JsonRow], "Models"], list["JsonRow | InputError"]]
+
+# Rows that are worked on together: enough to fill batches and to know a language's mean vector.
+CHUNK = 64
+
+# Texts with no more sentences than this, both sides together, are taken as one bead without aligning.
+_ONE_BEAD = 4
+
+
+class PairRow(Struct):
+    """Input of `align` for two languages."""
+
+    id: str | int
+    src_lang: str
+    tgt_lang: str
+    src: list[str]
+    tgt: list[str]
+
+
+class NWayRow(Struct):
+    """Input of `align` for n languages."""
+
+    id: str | int
+    langs: list[str]
+    sents: dict[str, list[str]]
+
+
+class WordsRow(Struct):
+    """Input of `words`: tokens, or raw strings to be split."""
+
+    id: str | int
+    src_lang: str
+    tgt_lang: str
+    src: list[str] | str
+    tgt: list[str] | str
+
+
+class MentionRow(Struct):
+    """An entity in the input of `project`."""
+
+    id: str | int
+    start: int
+    end: int
+    label: str = ""
+
+
+class ProjectRow(Struct):
+    """Input of `project`: two texts and the entities of the first."""
+
+    id: str | int
+    src_lang: str
+    tgt_lang: str
+    src: str
+    tgt: str
+    entities: list[MentionRow]
+
+
+class TranslateRow(Struct):
+    """Input of `translate`."""
+
+    id: str | int
+    text: str
+    lang: str = "en"
+
+
+_Row = TypeVar("_Row")
+
+
+def run_stage(
+    lines: Iterable[bytes], stage: Stage, models: Models, path: str
+) -> Iterator[JsonRow | Rejected]:
+    """Yield a result or a reject for every line that is not blank, in order.
+
+    Args:
+        lines: JSON lines.
+        stage: one of the functions below.
+        models: the models of the configuration.
+        path: where the lines come from, for the rejects.
+    """
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    while chunk := list(islice(numbered, CHUNK)):
+        rows = [_parse(line) for _, line in chunk]
+        results = iter(stage([row for row in rows if isinstance(row, dict)], models))
+        for (number, _), row in zip(chunk, rows, strict=True):
+            result = next(results) if isinstance(row, dict) else row
+            if isinstance(result, InputError):
+                row_id = str(row["id"]) if isinstance(row, dict) and "id" in row else None
+                yield Rejected(str(result), path, number, row_id)
+            else:
+                yield result
+
+
+def align_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+    """Align two languages (`src`, `tgt`) or n (`langs`, `sents`) per row."""
+    return [_attempt(_align_row, row, models) for row in rows]
+
+
+def _align_row(row: JsonRow, models: Models) -> JsonRow:
+    if "sents" in row:
+        return _align_n_ways(_typed(row, NWayRow), models)
+    pair = _typed(row, PairRow)
+    for lang in (pair.src_lang, pair.tgt_lang):
+        language(lang)
+    left, right = (prepare(_whole(each), models.encoder) for each in (pair.src, pair.tgt))
+    return {"id": pair.id, "beads": [_bead_row(bead) for bead in align(left, right, models.config.align)]}
+
+
+def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
+    if set(row.langs) != set(row.sents):
+        raise InputError(f"langs {row.langs} and the languages of sents {list(row.sents)} differ")
+    sides = {language(lang).code: prepare(_whole(row.sents[lang]), models.encoder) for lang in row.langs}
+    beads = {
+        (left, right): align(sides[left], sides[right], models.config.align)
+        for left, right in combinations(row.langs, 2)
+    }
+    grouped = tuples({lang: len(side) for lang, side in sides.items()}, beads)
+    return {
+        "id": row.id,
+        "tuples": [each.sents for each in grouped],
+        "beads": {pair_key(*pair): [_bead_row(bead) for bead in found] for pair, found in beads.items()},
+    }
+
+
+def _bead_row(bead: Bead) -> JsonRow:
+    return {"src": bead.left, "tgt": bead.right, "score": bead.score}
+
+
+def _whole(sentences: list[str]) -> list[str]:
+    for number, sentence in enumerate(sentences):
+        if not sentence.strip():
+            raise InputError(f"sentence {number} is empty")
+    return sentences
+
+
+def words_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+    """Link the words of two sentences per row. Rows of a call share their languages' mean vectors."""
+    parsed = [_attempt(_words_pair, row, models) for row in rows]
+    good = [each for each in parsed if not isinstance(each, InputError)]
+    matrices = iter(models.linker.link([pair for _, pair in good]) if good else [])
+    return [
+        each
+        if isinstance(each, InputError)
+        else {
+            "id": each[0],
+            "links": [list(msgspec.structs.astuple(link)) for link in links_of(next(matrices))],
+        }
+        for each in parsed
+    ]
+
+
+def _words_pair(row: JsonRow, _: Models) -> tuple[str | int, tuple[UnitText, UnitText]]:
+    typed = _typed(row, WordsRow)
+    return typed.id, (_as_units(typed.src, typed.src_lang), _as_units(typed.tgt, typed.tgt_lang))
+
+
+def _as_units(words: list[str] | str, lang: str) -> UnitText:
+    """Take given tokens as the units, whatever they are; split a raw string."""
+    language(lang)
+    if isinstance(words, str):
+        return unit_text(words, lang)
+    found, at = [], 0
+    for word in words:
+        found.append(Unit(Span(at, at + len(word))))
+        at += len(word) + 1
+    return UnitText(lang, " ".join(words), tuple(found))
+
+
+def project_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+    """Carry the entities of `src` over into `tgt`, per row. Texts of many sentences are aligned first."""
+    tasks = [_attempt(_project_task, row, models) for row in rows]
+    good = [task for task in tasks if isinstance(task, Task)]
+    results = iter(project_documents(good, models.linker.link, models.config.project))
+    return [
+        _projection_row(row, next(results)) if isinstance(task, Task) else task
+        for row, task in zip(rows, tasks, strict=True)
+    ]
+
+
+def _project_task(row: JsonRow, models: Models) -> Task:
+    typed = _typed(row, ProjectRow)
+    entities = []
+    for each in typed.entities:
+        if not 0 <= each.start < each.end <= len(typed.src):
+            raise InputError(f"entity {each.id!r} at [{each.start}, {each.end}) is not inside src")
+        span = Span(each.start, each.end)
+        entities.append(Entity(str(each.id), span, span.of(typed.src), each.label))
+    doc_id = str(typed.id)
+    source = segment(Document(doc_id, language(typed.src_lang).code, typed.src, entities=tuple(entities)))
+    target = segment(Document(doc_id, language(typed.tgt_lang).code, typed.tgt))
+    n, m = len(source.sentences), len(target.sentences)
+    if n and m and n + m <= _ONE_BEAD:
+        return Task(source, target, (Bead(tuple(range(n)), tuple(range(m))),))
+    left, right = (prepare(each.sentence_texts(), models.encoder) for each in (source, target))
+    return Task(source, target, align(left, right, models.config.align))
+
+
+def _projection_row(row: JsonRow, projections: Sequence[Projection]) -> JsonRow:
+    # Ids go out as they came in: a number stays a number.
+    ids = {str(each["id"]): each["id"] for each in row["entities"]}
+    return {
+        "id": row["id"],
+        "entities": [
+            {
+                "source": ids[each.source],
+                "start": each.entity.span.start,
+                "end": each.entity.span.end,
+                "text": each.entity.text,
+                "label": each.entity.label,
+                "confidence": each.confidence,
+            }
+            for each in projections
+            if each.entity
+        ],
+        "lost": [
+            {"source": ids[each.source], "reason": each.reason, "confidence": each.confidence}
+            for each in projections
+            if not each.entity
+        ],
+    }
+
+
+def translate_rows(targets: Sequence[str]) -> Stage:
+    """Return the stage that translates each row's text into the target languages."""
+
+    def translate(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+        return [_attempt(lambda row, _: _translate_row(row, targets, models), row, models) for row in rows]
+
+    return translate
+
+
+def _translate_row(row: JsonRow, targets: Sequence[str], models: Models) -> JsonRow:
+    typed = _typed(row, TranslateRow)
+    source = segment(Document(str(typed.id), language(typed.lang).code, typed.text))
+    made = {
+        lang: translate_document(source, lang, models.engine(lang), split_sentences, models.encoder)
+        for lang in targets
+    }
+    return {
+        "id": typed.id,
+        "source": typed.text,
+        "translations": {lang: each.document.text for lang, each in made.items()},
+        "engine": {lang: msgspec.to_builtins(models.engine(lang).origin) for lang in targets},
+        "issues": [msgspec.to_builtins(issue) for each in made.values() for issue in each.issues],
+    }
+
+
+def _parse(line: bytes) -> JsonRow | InputError:
+    try:
+        row = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return InputError(f"not JSON: {error}")
+    return row if isinstance(row, dict) else InputError("the line is JSON, but not an object")
+
+
+def _typed(row: JsonRow, kind: type[_Row]) -> _Row:
+    try:
+        return msgspec.convert(row, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(str(error)) from error
+
+
+def _attempt(function: Callable[[JsonRow, Models], _Row], row: JsonRow, models: Models) -> _Row | InputError:
+    """Call the function; what is wrong with the row comes back as a value, so that the others go on."""
+    try:
+        return function(row, models)
+    except InputError as error:
+        return error
+    except UnknownLanguage as error:
+        return InputError(str(error))

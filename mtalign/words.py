@@ -1,0 +1,143 @@
+"""Word links from contextual vectors: which unit of one text says what which unit of the other says.
+
+The method is that of SimAlign and awesome-align (Jalili Sabet et al. 2020; Dou and Neubig 2021): cosine
+of token vectors from the middle layers of a multilingual encoder, softmax in both directions. Added
+are: several layers at once, each language centred on its own mean, and a bonus for words that sound
+alike once romanised. The last layer, which serves sentence vectors, is bad at this.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from mtalign.alignment import WordLink
+from mtalign.units import UnitText
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mtalign.encode import TokenVectors
+
+
+class TokenEncoder(Protocol):
+    """What word linking needs of an encoder: vectors and offsets of tokens in given layers."""
+
+    def token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
+        """Return the tokens of every text, in order."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """How links are made.
+
+    `layers` are the encoder layers whose cosines are averaged; `sound` is the weight of the romanised
+    likeness of two words; `temperature` sharpens the two softmaxes; links under `least` count as none.
+    """
+
+    layers: tuple[int, ...] = (4, 5, 6, 7, 8)
+    sound: float = 0.2
+    temperature: float = 0.05
+    least: float = 0.03
+
+
+class Linker:
+    """Links the units of text pairs, many pairs at a time."""
+
+    def __init__(self, encoder: TokenEncoder, options: LinkOptions | None = None) -> None:
+        self._encoder = encoder
+        self._options = options or LinkOptions()
+
+    def link(self, pairs: Sequence[tuple[UnitText, UnitText]]) -> list[NDArray[np.float32]]:
+        """Return a matrix per pair, left units x right units: 0 (no link) to 1 (each is the other's only).
+
+        The pairs of one call should belong together (an article): each language is centred on the mean
+        of all its units in the call.
+        """
+        unique = {(side.lang, side.text): side for pair in pairs for side in pair}
+        vectors = dict(zip(unique, self._vectors(list(unique.values())), strict=True))
+        return [
+            self._matrix(left, right, vectors[left.lang, left.text], vectors[right.lang, right.text])
+            for left, right in pairs
+        ]
+
+    def _vectors(self, texts: Sequence[UnitText]) -> list[NDArray[np.float32]]:
+        """Return units x (layers * dim) for each text; the dot product of two is their mean cosine."""
+        import numpy as np
+
+        tokens = self._encoder.token_vectors([each.text for each in texts], self._options.layers)
+        pooled = [_pool(text, found) for text, found in zip(texts, tokens, strict=True)]
+        by_language: dict[str, list[int]] = defaultdict(list)
+        for number, text in enumerate(texts):
+            by_language[text.lang].append(number)
+        for numbers in by_language.values():
+            together = np.concatenate([pooled[number] for number in numbers], axis=1)
+            # Fewer units than this say more about their topic than about their language.
+            mean = together.mean(axis=1, keepdims=True) if together.shape[1] >= 8 else 0.0
+            for number in numbers:
+                pooled[number] = pooled[number] - mean
+        return [_flatten(each) for each in pooled]
+
+    def _matrix(
+        self, left: UnitText, right: UnitText, ours: NDArray[np.float32], theirs: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        import numpy as np
+
+        if not left.units or not right.units:
+            return np.zeros((len(left.units), len(right.units)), np.float32)
+        similarity = ours @ theirs.T + self._options.sound * sound_likeness(left.words(), right.words())
+        exponents = similarity / self._options.temperature
+        links = np.sqrt(_softmax(exponents, 1) * _softmax(exponents, 0))
+        return np.where(links >= self._options.least, links, 0).astype(np.float32)
+
+
+def sound_likeness(left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
+    """Return how alike words are once romanised, 0 to 1; words under four Latin letters count as 0."""
+    import numpy as np
+    from anyascii import anyascii
+    from rapidfuzz import fuzz, process
+
+    ours, theirs = ([anyascii(word).lower() for word in words] for words in (left, right))
+    ratio = process.cdist(ours, theirs, scorer=fuzz.ratio, dtype=np.float32) / 100
+    long_enough = np.array([len(word) >= 4 for word in ours])[:, None] & np.array(
+        [len(word) >= 4 for word in theirs]
+    )
+    return np.asarray(np.where(long_enough, ratio, 0), np.float32)
+
+
+def links_of(matrix: NDArray[np.float32], least: float = 0.1) -> list[WordLink]:
+    """Return the links of a matrix that reach `least`, by left unit and then right unit."""
+    import numpy as np
+
+    return [WordLink(int(i), int(j), round(float(matrix[i, j]), 4)) for i, j in np.argwhere(matrix >= least)]
+
+
+def _pool(text: UnitText, tokens: TokenVectors) -> NDArray[np.float32]:
+    """Average token vectors into unit vectors, by shared characters: layers x units x dim."""
+    import numpy as np
+
+    starts = np.array([unit.span.start for unit in text.units], np.int64)[:, None]
+    ends = np.array([unit.span.end for unit in text.units], np.int64)[:, None]
+    shared = np.minimum(ends, tokens.offsets[:, 1]) - np.maximum(starts, tokens.offsets[:, 0])
+    weights = np.maximum(shared, 0).astype(np.float32)
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1)
+    return np.asarray(weights @ tokens.vectors, np.float32)
+
+
+def _flatten(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    import numpy as np
+
+    layers, count, dim = vectors.shape
+    scaled = vectors / np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), 1e-12) / np.sqrt(layers)
+    return np.asarray(scaled.transpose(1, 0, 2).reshape(count, layers * dim), np.float32)
+
+
+def _softmax(exponents: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    import numpy as np
+
+    raised = np.exp(exponents - exponents.max(axis=axis, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=axis, keepdims=True))
