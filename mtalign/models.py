@@ -25,6 +25,7 @@ from mtalign.errors import ModelUnavailable
 from mtalign.starter import STARTERS, Starter, checked, sha256_of
 
 _HUB_PATTERNS = ("*.safetensors", "*.json", "*.model", "*.spm", "*.txt", "*.jinja", "README.md")
+_CONVERSION_BOT = "SFconvertbot"
 _BUILD_LIST = "mtalign-build.json"
 
 
@@ -211,14 +212,13 @@ def _require_checkpoint(name: str, folder: Path) -> None:
 
 
 def _from_hub(name: str) -> ModelFiles:
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     repository, _, revision = name.removeprefix("hub:").partition("@")
     try:
-        folder = Path(
-            snapshot_download(repository, revision=revision or None, allow_patterns=list(_HUB_PATTERNS))
-        )
+        folder = _snapshot(repository, revision or None)
+        if not revision and not any(folder.glob("*.safetensors")):
+            folder = _snapshot(repository, _converted_revision(repository))
     except GatedRepoError as error:
         raise ModelUnavailable(
             f"model {name!r} is gated: accept its terms on its page, then log in with `hf auth login`"
@@ -239,6 +239,27 @@ def _from_hub(name: str) -> ModelFiles:
         license=card_license(folder),
         revision=folder.name,
     )
+
+
+def _snapshot(repository: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(repository, revision=revision, allow_patterns=list(_HUB_PATTERNS)))
+
+
+def _converted_revision(repository: str) -> str | None:
+    """Return the pull request in which the hub's own bot offers a repository's weights as safetensors.
+
+    Many older repositories (OPUS-MT, M2M100) hold pickled weights only on their main branch; the hub
+    converts those on request, and leaves the result as a pull request by this account.
+    """
+    from huggingface_hub import HfApi
+
+    offers = HfApi().get_repo_discussions(
+        repository, author=_CONVERSION_BOT, discussion_type="pull_request", discussion_status="open"
+    )
+    newest = max(offers, key=lambda each: each.num, default=None)
+    return newest.git_reference if newest else None
 
 
 def _unreachable(name: str, error: Exception) -> str:

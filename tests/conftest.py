@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mtalign.encode import Encoder
 from mtalign.models import resolve
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes says more about the machine than about the code: speed has its own benchmarks.
+settings.register_profile("mtalign", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mtalign")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="mtalign",
-    help="Translate English articles, align them by sentence, carry their entities over, publish and search them.",
+    help="Translate articles, align them by sentence, carry their entities over, publish and search them.",
     epilog="Start with: mtalign run article.txt --to ko,uk,ru -c starter -o RUN",
     no_args_is_help=True,
     add_completion=False,
@@ -53,7 +53,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; every expected error becomes a message and an exit code."""
-    _quieten_libraries()
+    quieten_libraries()
     try:
         app()
     except MtalignError as error:
@@ -68,7 +68,7 @@ def main() -> None:
         sys.exit(0)
 
 
-def _quieten_libraries() -> None:
+def quieten_libraries() -> None:
     """Keep progress bars and notes of the libraries out of our output, unless the user asked for them."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -24,11 +24,15 @@ _RowT = TypeVar("_RowT")
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(help="Score results against a gold.", no_args_is_help=True, rich_markup_mode=None)
-    group.command("sentences", epilog="Example: mtalign evaluate sentences --gold gold.jsonl --pred RUN")(sentences)
-    group.command("entities", epilog="Example: mtalign evaluate entities --gold gold.jsonl --pred RUN")(entities)
-    group.command("translation", epilog="Example: mtalign evaluate translation --gold g.jsonl --pred p.jsonl")(
-        translation
+    group.command("sentences", epilog="Example: mtalign evaluate sentences --gold gold.jsonl --pred RUN")(
+        sentences
     )
+    group.command("entities", epilog="Example: mtalign evaluate entities --gold gold.jsonl --pred RUN")(
+        entities
+    )
+    group.command(
+        "translation", epilog="Example: mtalign evaluate translation --gold g.jsonl --pred p.jsonl"
+    )(translation)
     group.command("words", epilog="Example: mtalign evaluate words --gold gold.tsv --pred links.jsonl")(words)
     group.command("search", epilog="Example: mtalign evaluate search --gold g.jsonl --pred p.jsonl")(search)
     app.add_typer(group, name="evaluate")

@@ -95,7 +95,9 @@ def search_query(
     text: Annotated[str, typer.Argument(help="Words or a sentence, in any language.")],
     index: Annotated[Path, typer.Option("--index", "-i", help="The index that search build made.")],
     lang: Annotated[str | None, typer.Option("--lang", help="Only sentences in this language.")] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Only sentences with an entity like this.")] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Only sentences with an entity like this.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many answers.")] = 5,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,

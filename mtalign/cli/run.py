@@ -51,7 +51,8 @@ def run(
     config: ConfigOption = DEFAULT_CONFIG,
     source: Annotated[str, typer.Option("--from", help="Language of articles that do not say.")] = "en",
     entities: Annotated[
-        str | None, typer.Option("--entities", help="none, or spacy: annotate articles that have no entities.")
+        str | None,
+        typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     as_json: JsonOption = False,
@@ -63,8 +64,6 @@ def run(
     from mtalign.run import run_batch
     from mtalign.store import Run, Writer, is_run
 
-    if out is None and not dry_run:
-        raise UsageError("say where the results go: -o RUN")
     targets = languages(to)
     if source in targets:
         raise UsageError(f"{source!r} is the language of the articles, so it cannot be a target")
@@ -77,7 +76,8 @@ def run(
     if dry_run:
         _show_plan(inputs, targets, used, as_json)
         return
-    assert out is not None
+    if out is None:
+        raise UsageError("say where the results go: -o RUN")
     manifest = {
         "mtalign": __version__,
         "targets": targets,
@@ -133,13 +133,18 @@ def _show_plan(
     if as_json:
         print_json(plan)
         return
-    typer.echo(f"{plan['articles']} articles, {plan['characters']} characters; {len(plan['unreadable'])} unreadable")
+    typer.echo(
+        f"{plan['articles']} articles, {plan['characters']} characters; {len(plan['unreadable'])} unreadable"
+    )
     for lang, count in plan["to_translate"].items():
         typer.echo(f"  {lang}: {count} to translate, {len(found) - count} bring a human translation")
     table(
         "models",
         ["role", "model", "licence", "quality"],
-        [[each.role, each.name, each.license or "unknown", "demo only" if each.demo else ""] for each in used],
+        [
+            [each.role, each.name, each.license or "unknown", "demo only" if each.demo else ""]
+            for each in used
+        ],
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
@@ -21,7 +21,9 @@ Output = Annotated[str, typer.Option("--out", "-o", help="Where the rows go, - f
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command("translate", epilog="Example: mtalign translate in.jsonl -o out.jsonl --to ko -c starter")(translate)
+    app.command("translate", epilog="Example: mtalign translate in.jsonl -o out.jsonl --to ko -c starter")(
+        translate
+    )
     app.command("align", epilog="Example: mtalign align in.jsonl -o out.jsonl -c starter")(align)
     app.command("words", epilog="Example: mtalign words in.jsonl -o - -c starter")(words)
     app.command("project", epilog="Example: mtalign project in.jsonl -o out.jsonl -c starter")(project)
@@ -79,8 +81,8 @@ def _run(
     models.find(translated or [])
     rejected = 0
     with ExitStack() as files:
-        lines: Iterator[bytes] = iter(files.enter_context(_open(rows, sys.stdin.buffer, "rb")))
-        sink = files.enter_context(_open(out, sys.stdout.buffer, "wb"))
+        lines: Iterator[bytes] = iter(files.enter_context(_opened(rows, sys.stdin.buffer, "rb")))
+        sink = files.enter_context(_opened(out, sys.stdout.buffer, "wb"))
         rejects: Callable[[bytes], object] = sys.stderr.buffer.write
         if out != "-":
             rejects = files.enter_context(Path(f"{out}.rejects.jsonl").open("wb")).write
@@ -96,21 +98,25 @@ def _run(
     if out != "-" and not rejected:
         Path(f"{out}.rejects.jsonl").unlink()
     if rejected:
-        typer.echo(f"{rejected} rows rejected" + (f", see {out}.rejects.jsonl" if out != "-" else ""), err=True)
+        typer.echo(
+            f"{rejected} rows rejected" + (f", see {out}.rejects.jsonl" if out != "-" else ""), err=True
+        )
         raise typer.Exit(1)
 
 
-def _open(name: str, standard: BinaryIO, mode: str) -> ExitStack | BinaryIO:
-    from contextlib import nullcontext
-
+@contextmanager
+def _opened(name: str, standard: BinaryIO, mode: str) -> Iterator[BinaryIO]:
+    """Yield the named file, or a standard stream for -."""
     from mtalign.errors import UsageError
 
     if name == "-":
-        return nullcontext(standard)  # type: ignore[return-value]
+        yield standard
+        return
     try:
-        return Path(name).open(mode)  # type: ignore[return-value]
+        with Path(name).open(mode) as stream:
+            yield cast("BinaryIO", stream)
     except OSError as error:
-        raise UsageError(f"cannot open {name}: {error.strerror}") from error
+        raise UsageError(f"{name}: {error.strerror}") from error
 
 
 def _as_rows(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -121,4 +127,6 @@ def _as_rows(lines: Iterator[bytes]) -> Iterator[bytes]:
         if not line.strip() or line.lstrip().startswith(b"{"):
             yield line
         else:
-            yield msgspec.json.encode({"id": str(number), "text": line.decode("utf-8", "replace").rstrip("\r\n")})
+            yield msgspec.json.encode(
+                {"id": str(number), "text": line.decode("utf-8", "replace").rstrip("\r\n")}
+            )
