@@ -85,19 +85,44 @@ def invert(beads: Iterable[Bead]) -> tuple[Bead, ...]:
 
 
 def compose(first: Iterable[Bead], second: Iterable[Bead]) -> tuple[Bead, ...]:
-    """Join beads a-b and b-c into beads a-c, merging whatever shares a sentence of b.
+    """Join monotone beads a-b and b-c into beads a-c, merging whatever shares a sentence of b.
 
     The result covers every sentence of a and c that the input covers. A joined bead has the lowest of
     the scores that went into it. It is exact, and coarser than aligning a with c directly: a chain of
-    overlapping beads becomes one bead.
+    overlapping beads becomes one bead, which also takes in null beads that stand inside it.
     """
-    left_beads, right_beads = list(first), list(second)
+    groups = _grouped(list(first), list(second))
+    joined = [
+        Bead(
+            _run_of(bead.left for bead in lefts),
+            _run_of(bead.right for bead in rights),
+            min(bead.score for bead in (*lefts, *rights)),
+        )
+        for lefts, rights in groups
+        if any(bead.left for bead in lefts) and any(bead.right for bead in rights)
+    ]
+    inside_left = {i for bead in joined for i in bead.left}
+    inside_right = {k for bead in joined for k in bead.right}
+    for lefts, rights in groups:
+        joined += [Bead(each.left, ()) for each in lefts if each.left and not inside_left & set(each.left)]
+        joined += [Bead((), each.right) for each in rights if each.right and not inside_right & set(each.right)]
+    return in_order(joined)
+
+
+def _run_of(groups: Iterable[Sequence[int]]) -> tuple[int, ...]:
+    """Return all numbers from the smallest to the largest."""
+    numbers = [number for group in groups for number in group]
+    return tuple(range(min(numbers), max(numbers) + 1))
+
+
+def _grouped(first: list[Bead], second: list[Bead]) -> list[tuple[list[Bead], list[Bead]]]:
+    """Group the beads of both lists that hang together through sentences of the middle text."""
     groups: list[tuple[list[Bead], list[Bead]]] = []
-    middle_of: dict[int, int] = {}
-    for side, beads in enumerate((left_beads, right_beads)):
+    group_of: dict[int, int] = {}
+    for side, beads in enumerate((first, second)):
         for bead in beads:
             shared = bead.right if side == 0 else bead.left
-            hits = sorted({middle_of[m] for m in shared if m in middle_of})
+            hits = sorted({group_of[middle] for middle in shared if middle in group_of})
             target = hits[0] if hits else len(groups)
             if not hits:
                 groups.append(([], []))
@@ -105,19 +130,10 @@ def compose(first: Iterable[Bead], second: Iterable[Bead]) -> tuple[Bead, ...]:
                 for mine, theirs in zip(groups[target], groups[other], strict=True):
                     mine.extend(theirs)
                     theirs.clear()
-                middle_of.update({m: target for m, g in middle_of.items() if g == other})
+                group_of.update({middle: target for middle, group in group_of.items() if group == other})
             groups[target][side].append(bead)
-            middle_of.update(dict.fromkeys(shared, target))
-    joined = [
-        Bead(
-            tuple(sorted(i for bead in lefts for i in bead.left)),
-            tuple(sorted(k for bead in rights for k in bead.right)),
-            min(bead.score for bead in (*lefts, *rights)),
-        )
-        for lefts, rights in groups
-        if any(bead.left for bead in lefts) or any(bead.right for bead in rights)
-    ]
-    return in_order(joined)
+            group_of.update(dict.fromkeys(shared, target))
+    return groups
 
 
 def in_order(beads: Iterable[Bead]) -> tuple[Bead, ...]:
