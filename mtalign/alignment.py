@@ -104,8 +104,8 @@ def compose(first: Iterable[Bead], second: Iterable[Bead]) -> tuple[Bead, ...]:
     inside_left = {i for bead in joined for i in bead.left}
     inside_right = {k for bead in joined for k in bead.right}
     for lefts, rights in groups:
-        joined += [Bead(each.left, ()) for each in lefts if each.left and not inside_left & set(each.left)]
-        joined += [Bead((), each.right) for each in rights if each.right and not inside_right & set(each.right)]
+        joined += [Bead(each.left, ()) for each in lefts if each.left and not inside_left & {*each.left}]
+        joined += [Bead((), each.right) for each in rights if each.right and not inside_right & {*each.right}]
     return in_order(joined)
 
 

@@ -15,7 +15,7 @@ from mtalign.encode import DType, Pooling
 from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
 from mtalign.project.rank import ProjectOptions
-from mtalign.translate.transformers import TransformersOptions
+from mtalign.translate.options import TransformersOptions
 from mtalign.words import LinkOptions
 
 DEFAULT = "default"

@@ -80,11 +80,11 @@ class Models:
 
     def engine(self, lang: str) -> Engine:
         """Return the engine that translates into a language; one model serves all its languages."""
-        from mtalign.translate.transformers import TransformersEngine
+        from mtalign.translate.transformers import load_engine
 
         chosen = self._translator(lang)
         if chosen not in self._engines:
-            self._engines[chosen] = TransformersEngine(self._find(chosen.model), chosen.options)
+            self._engines[chosen] = load_engine(self._find(chosen.model), chosen.options)
         return self._engines[chosen]
 
     def signature(self, translated: Iterable[str]) -> str:

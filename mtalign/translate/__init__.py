@@ -1,0 +1,1 @@
+"""Translation: the engine protocol, engines, limits, reranking, and documents with their layout kept."""

@@ -1,0 +1,70 @@
+"""Prompts for causal language models: a few examples to continue, or a chat instruction.
+
+The examples are fixed and were written for this project. Prompts for documents or with context
+sentences are not handled here: one sentence in, one sentence out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+
+from mtalign.errors import ConfigError
+from mtalign.languages import language
+
+
+@cache
+def _data() -> str:
+    return files("mtalign.translate").joinpath("few_shot.json").read_text(encoding="utf-8")
+
+
+@cache
+def examples() -> tuple[dict[str, str], ...]:
+    """Return the example sentences, each a mapping from language code to text."""
+    return tuple(json.loads(_data())["examples"])
+
+
+@cache
+def prompt_version() -> str:
+    """Return six hexadecimal digits that change with the wording of the prompts."""
+    wording = [_data(), few_shot_tail("?", "ko"), chat_instruction("?", "en", "ko")]
+    return hashlib.sha256("\0".join(wording).encode()).hexdigest()[:6]
+
+
+def few_shot_stem(source: str, target: str) -> str:
+    """Return the part of a few-shot prompt that all sentences of a language pair share.
+
+    Raises:
+        ConfigError: the examples do not cover one of the languages.
+    """
+    known = set.intersection(*(set(example) for example in examples()))
+    if missing := {source, target} - known:
+        raise ConfigError(
+            f"no few-shot examples in {', '.join(sorted(missing))}; there are some in "
+            f"{', '.join(sorted(known))} (mtalign/translate/few_shot.json), or set prompt: chat"
+        )
+    shots = (
+        f"{_label(source)}: {example[source]}\n{_label(target)}: {example[target]}\n\n"
+        for example in examples()
+    )
+    return "".join(shots) + f"{_label(source)}:"
+
+
+def few_shot_tail(sentence: str, target: str) -> str:
+    """Return what follows the stem for one sentence; the translation is the rest of the last line."""
+    return f" {sentence}\n{_label(target)}:"
+
+
+def _label(code: str) -> str:
+    """Name a language in itself: a small model stays in the language better than with its English name."""
+    return language(code).name.capitalize()
+
+
+def chat_instruction(sentence: str, source: str, target: str) -> str:
+    """Return the user turn that asks an instruction-tuned model for the translation of one sentence."""
+    return (
+        f"Translate the following sentence from {language(source).english} into "
+        f"{language(target).english}. Answer with the translation only.\n\n{sentence}"
+    )
