@@ -92,6 +92,8 @@ def load(path: Path) -> Config:
             f"  {'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()
         )
         raise ConfigError(f"configuration {path} is not valid:\n{problems}") from error
+    except ConfigError as error:
+        raise ConfigError(f"configuration {path}: {error}") from error
 
 
 def digest(part: object) -> str:

@@ -58,12 +58,9 @@ class Linker:
         The pairs of one call should belong together (an article): each language is centred on the mean
         of all its units in the call.
         """
-        unique = {(side.lang, side.text): side for pair in pairs for side in pair}
-        vectors = dict(zip(unique, self._vectors(list(unique.values())), strict=True))
-        return [
-            self._matrix(left, right, vectors[left.lang, left.text], vectors[right.lang, right.text])
-            for left, right in pairs
-        ]
+        unique = list(dict.fromkeys(side for pair in pairs for side in pair))
+        vectors = dict(zip(unique, self._vectors(unique), strict=True))
+        return [self._matrix(left, right, vectors[left], vectors[right]) for left, right in pairs]
 
     def _vectors(self, texts: Sequence[UnitText]) -> list[NDArray[np.float32]]:
         """Return units x (layers * dim) for each text; the dot product of two is their mean cosine."""

@@ -6,7 +6,6 @@ and templates with language codes of their own (TranslateGemma) are not handled.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -28,6 +27,9 @@ from mtalign.translate.engine import Hypothesis
 from mtalign.translate.options import TransformersOptions
 from mtalign.translate.prompts import chat_instruction, few_shot_stem, few_shot_tail, prompt_version
 
+import os
+
+NR = int(os.environ.get("NR", "0"))
 # Below this even short sentences would have to be cut.
 _LEAST_LIMIT = 16
 
@@ -81,17 +83,17 @@ class CausalEngine:
     def limit(self, source: str, target: str) -> int:
         """Return how many tokens one sentence may have.
 
-        Prompt, sentence and output must lie within what every layer attends to (the sliding window of
-        Gemma 3): beyond it the examples would drop out of sight, and padding would change the output.
+        Prompt, sentence and output share the model's positions, and sentence and output must lie within
+        what every layer attends to (the sliding window of Gemma 3).
         """
         config = self._model.config
-        reach = min(config.max_position_embeddings, getattr(config, "sliding_window", None) or math.inf)
+        positions = config.max_position_embeddings
         taken = len(self._stem_ids(source, target))
-        limit = self._options.max_source_tokens(int(reach) - taken)
+        limit = self._options.max_source_tokens(min(positions - taken, self._window))
         if limit < _LEAST_LIMIT:
             raise ConfigError(
-                f"model {self.origin.model!r} attends to {reach} tokens; the examples take {taken} of them, "
-                "which leaves no room for a sentence"
+                f"model {self.origin.model!r} has {positions} positions and attends to {self._window} tokens; "
+                f"with {taken} tokens of examples that leaves no room for a sentence"
             )
         return limit
 
@@ -113,9 +115,7 @@ class CausalEngine:
                 )
             items.append(Item(sentence, tuple(ids), self._options.max_new_tokens(len(ids))))
         results: list[list[Hypothesis]] = [[] for _ in sentences]
-        lengths = [len(item.ids) for item in items]
-        budget, rows = self._options.batch_tokens, self._options.candidates
-        for batch in plan_batches(lengths, budget, rows_per_item=rows):
+        for batch in self._batches(items, stem):
             continued = continue_batch(
                 self._model,
                 self._prefix(source, target),
@@ -126,6 +126,32 @@ class CausalEngine:
             for index, continuations in zip(batch, continued, strict=True):
                 results[index] = [self._hypothesis(each) for each in continuations]
         return results
+
+    def _batches(self, items: Sequence[Item], stem: int) -> list[list[int]]:
+        """Plan batches in which padding does not change what a sliding layer sees.
+
+        Padding counts as distance there: beside a longer prompt, a sentence would lose sight of examples
+        that it sees when alone. So whatever may outgrow the window goes with its own length only.
+        """
+        groups: dict[int, list[int]] = {}
+        for index, item in enumerate(items):
+            fits = stem + len(item.ids) + item.max_new <= self._window
+            groups.setdefault(0 if fits else len(item.ids), []).append(index)
+        batches = []
+        for group in groups.values():
+            planned = plan_batches(
+                [len(items[i].ids) for i in group],
+                self._options.batch_tokens,
+                rows_per_item=self._options.candidates,
+            )
+            batches += [[group[i] for i in batch] for batch in planned]
+        return batches
+
+    @property
+    def _window(self) -> int:
+        """How far back the layer that sees least can see."""
+        config = self._model.config
+        return int(getattr(config, "sliding_window", None) or config.max_position_embeddings)
 
     def _prompt_ids(self, sentence: str, source: str, target: str) -> list[int]:
         if not self._few_shot:
@@ -181,7 +207,7 @@ class CausalEngine:
         if self._few_shot:
             stops |= {token for token, text in enumerate(self._vocabulary) if "\n" in text}
         options = self._options
-        return Decoding(options.candidates, options.temperature, options.seed, frozenset(stops))
+        return Decoding(options.candidates, options.temperature, options.seed, frozenset(stops), NR)
 
     def _hypothesis(self, continuation: Continuation) -> Hypothesis:
         text = self._tokenizer.decode(

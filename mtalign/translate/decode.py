@@ -26,13 +26,15 @@ class Decoding:
     """How continuations are chosen.
 
     The first of `candidates` is greedy, the others are sampled at `temperature` among the 40 most
-    likely tokens. A token of `stops` ends a continuation and is not part of it.
+    likely tokens. A token of `stops` ends a continuation and is not part of it. No continuation holds the
+    same `no_repeat` tokens twice in a row of that length (0: it may).
     """
 
     candidates: int
     temperature: float
     seed: int
     stops: frozenset[int]
+    no_repeat: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,12 @@ def read_prefix(model: Any, ids: Sequence[int]) -> Prefix:
 class _Row:
     """The state of one continuation while it grows."""
 
-    def __init__(self, item: int, max_new: int, noise: np.random.Generator | None) -> None:
+    def __init__(self, item: int, max_new: int, noise: np.random.Generator | None, order: int) -> None:
         self.item = item
         self.max_new = max_new
         self.noise = noise
+        self._order = order
+        self._followers: dict[tuple[int, ...], set[int]] = {}
         self.ids: list[int] = []
         self.total = 0.0
         self.done = False
@@ -139,8 +143,17 @@ class _Row:
         if token in stops:
             self.done = self.complete = True
         else:
+            if self._order:
+                self._followers.setdefault(self._context(), set()).add(token)
             self.ids.append(token)
             self.done = len(self.ids) >= self.max_new
+
+    def _context(self) -> tuple[int, ...]:
+        return tuple(self.ids[max(0, len(self.ids) - self._order + 1) :])
+
+    def repeats(self) -> set[int]:
+        """Return the tokens that would write an n-gram for the second time."""
+        return self._followers.get(self._context(), set()) if self._order else set()
 
     def finish(self) -> Continuation:
         return Continuation(tuple(self.ids), self.total / (len(self.ids) + self.complete), self.complete)
@@ -195,7 +208,7 @@ def _continue(
     logits = _step(model, cache, tokens, mask, positions)
     # The prompts are read once for all candidates.
     rows = [
-        _Row(i, item.max_new, _noise(decoding, item.text, candidate))
+        _Row(i, item.max_new, _noise(decoding, item.text, candidate), decoding.no_repeat)
         for i, item in enumerate(items)
         for candidate in range(count)
     ]
@@ -279,11 +292,13 @@ def _choose(
         items = torch.tensor([row.item for row in rows], device=logits.device)
         logits = logits.masked_fill(vocabulary.banned[items], float("-inf"))
     top = logits.topk(min(_TOP_K, logits.shape[1]), dim=1)
+    tokens = vocabulary.ids[top.indices] if vocabulary else top.indices
     noise = np.zeros(top.values.shape, dtype=np.float32)
     for index, row in enumerate(rows):
         if row.noise is not None:
             noise[index] = row.noise.gumbel(size=noise.shape[1]) * temperature
+        if repeats := row.repeats():
+            noise[index][np.isin(tokens[index].cpu().numpy(), list(repeats))] = -np.inf
     best = (top.values + torch.from_numpy(noise).to(logits.device)).argmax(1, keepdim=True)
     logprobs = (top.values.gather(1, best) - logits.logsumexp(1, keepdim=True))[:, 0]
-    outputs = top.indices.gather(1, best)[:, 0]
-    return (vocabulary.ids[outputs] if vocabulary else outputs), logprobs
+    return tokens.gather(1, best)[:, 0], logprobs

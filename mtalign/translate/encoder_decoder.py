@@ -44,6 +44,10 @@ class EncoderDecoderEngine:
     def __init__(
         self, model: Any, tokenizer: Any, origin: Origin, signature: str, options: TransformersOptions
     ) -> None:
+        # A checkpoint may force its end token at the length limit, which would hide that the output was
+        # cut. Both settings are taken away at the source: generate() fills gaps from here.
+        model.generation_config.forced_eos_token_id = None
+        model.generation_config.max_length = None
         self._model = model
         self._tokenizer = tokenizer
         self._options = options
@@ -91,43 +95,56 @@ class EncoderDecoderEngine:
         inputs = self._tokenizer.pad(
             {"input_ids": batch}, padding=True, padding_side="right", return_tensors="pt"
         ).to(self._model.device)
+        room = self._positions() - 2
+        allowed = [min(room, self._options.max_new_tokens(len(ids))) for ids in batch]
+        count = self._options.candidates
         settings = copy.deepcopy(self._model.generation_config)
-        room = self._options.max_new_tokens(max(map(len, batch)))
         settings.update(
             num_beams=self._beams,
-            num_return_sequences=self._options.candidates,
+            num_return_sequences=count,
             do_sample=False,
-            max_length=None,
-            max_new_tokens=min(room, self._positions() - 2),
+            max_new_tokens=max(allowed),
             forced_bos_token_id=coding.first_token or settings.forced_bos_token_id,
-            # A checkpoint may force its end token at the length limit, which would hide that the
-            # output was cut.
-            forced_eos_token_id=None,
         )
         with torch.inference_mode():
             sequences = self._model.generate(**inputs, generation_config=settings)
-            scores = self._scores(inputs, sequences)
-        count = self._options.candidates
+            limits = torch.tensor(allowed, device=sequences.device).repeat_interleave(count)
+            counted = self._counted(sequences[:, 1:], limits)
+            scores = self._scores(inputs, sequences, counted)
         hypotheses = [
-            self._hypothesis(ids, score) for ids, score in zip(sequences[:, 1:].tolist(), scores, strict=True)
+            self._hypothesis(ids[:length], score, coding)
+            for ids, length, score in zip(
+                sequences[:, 1:].tolist(), counted.sum(1).tolist(), scores, strict=True
+            )
         ]
         groups = [hypotheses[i : i + count] for i in range(0, len(hypotheses), count)]
         return [sorted(group, key=lambda each: -each.score) for group in groups]
 
-    def _hypothesis(self, ids: list[int], score: float) -> Hypothesis:
+    def _hypothesis(self, ids: list[int], score: float, coding: _Coding) -> Hypothesis:
+        complete = ids[-1] == self._end_token
+        if ids[0] == coding.first_token:
+            del ids[0]
         text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Hypothesis(" ".join(text.split()), score, complete=self._ends(ids))
-
-    def _ends(self, ids: list[int]) -> bool:
-        return self._end_token in ids
+        return Hypothesis(" ".join(text.split()), score, complete)
 
     @property
     def _end_token(self) -> int:
         token: int = self._tokenizer.eos_token_id
         return token
 
-    def _scores(self, inputs: Any, sequences: torch.Tensor) -> list[float]:
-        """Return the mean log-probability per token of each output sequence, by reading it once more."""
+    def _counted(self, outputs: torch.Tensor, limits: torch.Tensor) -> torch.Tensor:
+        """Say which output tokens belong to a hypothesis: up to its end token and its own length limit.
+
+        What follows in a row is padding, or what a longer neighbour in the batch gave it room for.
+        """
+        import torch
+
+        ends = (outputs == self._end_token).long()
+        before_end = ends.cumsum(1) - ends == 0
+        return before_end & (torch.arange(outputs.shape[1], device=outputs.device) < limits[:, None])
+
+    def _scores(self, inputs: Any, sequences: torch.Tensor, counted: torch.Tensor) -> list[float]:
+        """Return the mean log-probability of the counted tokens of each output, by reading it once more."""
         import torch
 
         rows, width = sequences.shape
@@ -135,19 +152,15 @@ class EncoderDecoderEngine:
         step = max(1, _SCORED_LOGITS // (width * self._model.config.vocab_size))
         scores: list[float] = []
         for start in range(0, rows, step):
-            output = sequences[start : start + step]
-            source = torch.arange(start, start + len(output), device=sequences.device) // repeats
+            part = slice(start, start + step)
+            source = torch.arange(rows, device=sequences.device)[part] // repeats
             logits = self._model(
                 input_ids=inputs["input_ids"][source],
                 attention_mask=inputs["attention_mask"][source],
-                decoder_input_ids=output[:, :-1],
+                decoder_input_ids=sequences[part, :-1],
             ).logits.float()
-            wanted = output[:, 1:]
-            logprobs = logits.log_softmax(-1).gather(2, wanted[..., None])[..., 0]
-            # What follows the first end token is padding, which is the end token itself in some models.
-            ended = (wanted == self._end_token).cumsum(1) - (wanted == self._end_token).long()
-            counted = ended == 0
-            scores += ((logprobs * counted).sum(1) / counted.sum(1)).tolist()
+            logprobs = logits.log_softmax(-1).gather(2, sequences[part, 1:, None])[..., 0]
+            scores += ((logprobs * counted[part]).sum(1) / counted[part].sum(1)).tolist()
         return scores
 
     def _positions(self) -> int:

@@ -1,0 +1,280 @@
+"""Tiny checkpoints of every class that the translation engines serve, made with the real classes.
+
+Tokenizers are trained on sentences of a small grammar and on the few-shot examples; weights are random but
+seeded, so that outputs mean nothing and are always the same.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mtalign.models import ModelFiles
+from mtalign.translate.prompts import examples
+
+_WHO = (
+    "the minister",
+    "a teacher",
+    "the old captain",
+    "our neighbour",
+    "the committee",
+    "every second voter",
+)
+_DOES = ("welcomed", "rejected", "described", "could not find", "published", "defended")
+_WHAT = ("the plan", "two reports", "a long letter", "the new bridge", "its own budget", "the results")
+_WHEN = ("on Monday", "after the vote", "in Geneva", "without a word", "for 1,200 people", "yesterday")
+_ALPHABET = (
+    "абвгґдеєёжзиіїйклмнопрстуфхцчшщъыьэюя АБВГҐДЕЄЖЗИІКЛМНОПРСТУФХЦЧШ가나다라마바사아자차카타파하는을의에"
+)
+
+
+def english(count: int, seed: int = 0) -> list[str]:
+    """Return different English sentences of different lengths."""
+    rng = random.Random(seed)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        clauses = [
+            " ".join(rng.choice(part) for part in (_WHO, _DOES, _WHAT, _WHEN))
+            for _ in range(rng.randint(1, 4))
+        ]
+        found[", and ".join(clauses).capitalize() + "."] = None
+    return list(found)
+
+
+def corpus() -> list[str]:
+    """Return what the tokenizers are trained on."""
+    return [*english(200), *(text for example in examples() for text in example.values()), _ALPHABET]
+
+
+def _finish(folder: Path, model: Any, tokenizer: Any) -> ModelFiles:
+    model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return ModelFiles(name=f"test:{folder.name}", path=folder, fingerprint="seed-0", license="CC0-1.0")
+
+
+def _sentencepiece(folder: Path, name: str, size: int = 400) -> tuple[Path, list[tuple[str, float]]]:
+    """Train a unigram model; return its file and its pieces with scores, control symbols left out."""
+    import sentencepiece
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.model"
+    with path.open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(corpus()),
+            model_writer=file,
+            vocab_size=size,
+            character_coverage=1.0,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    pieces = [
+        (processor.id_to_piece(i), processor.get_score(i))
+        for i in range(processor.get_piece_size())
+        if not processor.is_control(i) and not processor.is_unknown(i)
+    ]
+    return path, pieces
+
+
+def _vocabulary(path: Path, tokens: Sequence[str]) -> Path:
+    path.write_text(json.dumps({token: i for i, token in enumerate(dict.fromkeys(tokens))}), encoding="utf-8")
+    return path
+
+
+_SMALL = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "init_std": 0.4,
+}
+
+
+def marian(folder: Path, *, tags: Sequence[str] = ()) -> ModelFiles:
+    """A Marian model from English into Russian or, with `tags`, into the languages that they name."""
+    import torch
+    from transformers import MarianConfig, MarianMTModel, MarianTokenizer
+
+    source, source_pieces = _sentencepiece(folder / "spm", "source")
+    target, target_pieces = _sentencepiece(folder / "spm", "target", size=300)
+    pieces = [piece for piece, _ in [*source_pieces, *target_pieces]]
+    vocabulary = _vocabulary(folder / "spm" / "vocab.json", ["</s>", "<unk>", *tags, *pieces, "<pad>"])
+    tokenizer = MarianTokenizer(
+        str(source),
+        str(target),
+        str(vocabulary),
+        source_lang="en",
+        target_lang="zle" if tags else "ru",
+    )
+    pad = tokenizer.pad_token_id
+    config = MarianConfig(
+        **_SMALL,
+        vocab_size=len(tokenizer.get_vocab()),
+        max_position_embeddings=512,
+        pad_token_id=pad,
+        decoder_start_token_id=pad,
+        eos_token_id=0,
+        forced_eos_token_id=0,
+    )
+    torch.manual_seed(0)
+    return _finish(folder, MarianMTModel(config), tokenizer)
+
+
+def m2m100(folder: Path) -> ModelFiles:
+    """An M2M100 model for its hundred languages."""
+    import torch
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
+
+    spm, pieces = _sentencepiece(folder / "spm", "spm")
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *(piece for piece, _ in pieces)]
+    vocabulary = _vocabulary(folder / "spm" / "vocab.json", tokens)
+    tokenizer = M2M100Tokenizer(str(vocabulary), str(spm), src_lang="en", model_max_length=1024)
+    config = M2M100Config(**_SMALL, vocab_size=len(tokens) + 108, max_position_embeddings=1024)
+    torch.manual_seed(0)
+    return _finish(folder, M2M100ForConditionalGeneration(config), tokenizer)
+
+
+def nllb(folder: Path) -> ModelFiles:
+    """An NLLB-200 model: M2M100's architecture, a BPE tokenizer and codes such as `kor_Hang`."""
+    import torch
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    vocabulary, merges = _bpe(["<s>", "<pad>", "</s>", "<unk>"])
+    tokenizer = NllbTokenizer(vocab=vocabulary, merges=merges, src_lang="eng_Latn")
+    config = M2M100Config(**_SMALL, vocab_size=len(tokenizer), max_position_embeddings=1024)
+    torch.manual_seed(0)
+    return _finish(folder, M2M100ForConditionalGeneration(config), tokenizer)
+
+
+def mbart50(folder: Path) -> ModelFiles:
+    """An mBART-50 model with its fifty language codes."""
+    import torch
+    from transformers import MBart50Tokenizer, MBartConfig, MBartForConditionalGeneration
+
+    _, pieces = _sentencepiece(folder / "spm", "spm")
+    controls = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0)]
+    tokenizer = MBart50Tokenizer(vocab=[*controls, *pieces], src_lang="en_XX")
+    config = MBartConfig(
+        **_SMALL,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=1024,
+        decoder_start_token_id=2,
+        forced_eos_token_id=2,
+    )
+    torch.manual_seed(0)
+    return _finish(folder, MBartForConditionalGeneration(config), tokenizer)
+
+
+def madlad(folder: Path, languages: Sequence[str] = ("ko", "uk", "ru")) -> ModelFiles:
+    """A T5 with `<2xx>` tokens in its vocabulary, as MADLAD-400 has them."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
+
+    _, pieces = _sentencepiece(folder / "spm", "spm")
+    controls = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    tags = [(f"<2{code}>", 0.0) for code in languages]
+    tokenizer = T5Tokenizer(vocab=[*controls, *tags, *pieces], extra_ids=0)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        d_kv=8,
+        d_ff=32,
+        num_layers=1,
+        num_heads=2,
+        initializer_factor=2.0,
+        decoder_start_token_id=0,
+    )
+    torch.manual_seed(0)
+    return _finish(folder, T5ForConditionalGeneration(config), tokenizer)
+
+
+def _bpe(specials: Sequence[str], size: int = 1500) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import Metaspace
+    from tokenizers.trainers import BpeTrainer
+
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = Metaspace()
+    trainer = BpeTrainer(vocab_size=size, special_tokens=list(specials), show_progress=False)
+    tokenizer.train_from_iterator(corpus(), trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    return model["vocab"], [tuple(pair) for pair in model["merges"]]
+
+
+def gemma3(folder: Path, *, window: int = 4096, positions: int = 32768) -> ModelFiles:
+    """A base Gemma 3 with one sliding and one full layer."""
+    import torch
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig, GemmaTokenizer
+
+    byte_tokens = [f"<0x{i:02X}>" for i in range(256)]
+    specials = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *byte_tokens, "\n", "\n\n"]
+    vocabulary, merges = _bpe(specials)
+    tokenizer = GemmaTokenizer(vocab=vocabulary, merges=merges)
+    config = Gemma3TextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        sliding_window=window,
+        layer_types=["sliding_attention", "full_attention"],
+        initializer_range=0.4,
+        max_position_embeddings=positions,
+    )
+    torch.manual_seed(0)
+    return _finish(folder, Gemma3ForCausalLM(config), tokenizer)
+
+
+_CHAT = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def llama_chat(folder: Path) -> ModelFiles:
+    """An instruction-tuned Llama (by its looks): byte-level BPE and a chat template."""
+    import torch
+    from tokenizers import Tokenizer, decoders
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import ByteLevel
+    from tokenizers.trainers import BpeTrainer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    specials = ["<|begin|>", "<|end|>", "<|pad|>", "<|user|>", "<|assistant|>"]
+    bpe = Tokenizer(BPE())
+    bpe.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = BpeTrainer(
+        vocab_size=800,
+        special_tokens=specials,
+        initial_alphabet=ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(corpus(), trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, bos_token="<|begin|>", eos_token="<|end|>", pad_token="<|pad|>"
+    )
+    tokenizer.chat_template = _CHAT
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=2048,
+        initializer_range=0.4,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+    )
+    torch.manual_seed(0)
+    return _finish(folder, LlamaForCausalLM(config), tokenizer)

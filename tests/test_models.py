@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtalign import models, starter
+from mtalign.errors import MissingExtra, ModelUnavailable
+from mtalign.models import resolve
+from mtalign.starter import PackedFile, Starter, sha256_of
+
+BUILD = """
+import sys
+from pathlib import Path
+from mtalign import models
+from mtalign.starter import STARTERS, Starter, PackedFile, sha256_of
+
+def build(inputs, out):
+    (out / "model.safetensors").write_bytes(b"weights" * 1000)
+    with open(sys.argv[1], "a") as log:
+        log.write("built\\n")
+
+packed = PackedFile("mtalign", "errors.py", sha256_of(Path(models.__file__).parent / "errors.py"))
+STARTERS["starter:toy"] = Starter("starter:toy", "none", "mit", (packed,), build, 1, False)
+print(models.resolve("starter:toy").path)
+"""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MTALIGN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def toy(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Starter:  # noqa: ARG001
+    """A starter whose recipe is real and small: it copies its checked input."""
+
+    def build(inputs: tuple[Path, ...], out: Path) -> None:
+        (out / "model.safetensors").write_bytes(inputs[0].read_bytes())
+
+    source = Path(models.__file__).parent / "errors.py"
+    made = Starter(
+        "starter:toy", "none", "mit", (PackedFile("mtalign", "errors.py", sha256_of(source)),), build, 1, True
+    )
+    monkeypatch.setitem(starter.STARTERS, made.name, made)
+    return made
+
+
+def test_a_starter_is_built_once(toy: Starter) -> None:
+    first = resolve(toy.name)
+    weights = first.path / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    assert resolve(toy.name) == first
+    assert weights.stat().st_mtime_ns == before
+    assert (first.license, first.demo) == ("mit", True)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "remove", "list"])
+def test_a_damaged_cache_is_found_and_rebuilt(toy: Starter, damage: str) -> None:
+    weights = resolve(toy.name).path / "model.safetensors"
+    whole = weights.read_bytes()
+    if damage == "cut":
+        weights.write_bytes(whole[:-1])
+    elif damage == "flip":
+        weights.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+        os.utime(weights, ns=(0, weights.stat().st_mtime_ns + 1))
+    elif damage == "remove":
+        weights.unlink()
+    else:
+        (weights.parent / "mtalign-build.json").write_text("{")
+    assert not models.is_built(toy)
+    assert (resolve(toy.name).path / "model.safetensors").read_bytes() == whole
+
+
+def test_an_untouched_copy_with_another_time_is_not_rebuilt(toy: Starter) -> None:
+    weights = resolve(toy.name).path / "model.safetensors"
+    os.utime(weights, ns=(0, 12345))
+    resolve(toy.name)
+    assert weights.stat().st_mtime_ns == 12345
+
+
+def test_another_recipe_has_another_folder(toy: Starter) -> None:
+    newer = Starter(toy.name, toy.upstream, toy.license, toy.inputs, toy.build, toy.recipe + 1, toy.demo)
+    assert models.starter_folder(newer) != models.starter_folder(toy)
+
+
+def test_inputs_with_other_bytes_are_refused(toy: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = Starter(
+        toy.name, "none", "mit", (PackedFile("mtalign", "errors.py", "0" * 64),), toy.build, 1, True
+    )
+    monkeypatch.setitem(starter.STARTERS, toy.name, wrong)
+    with pytest.raises(ModelUnavailable, match="expected 0000"):
+        resolve(toy.name)
+
+
+def test_a_missing_package_names_the_remedy(toy: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = Starter(toy.name, "none", "mit", (PackedFile("not_there", "x.bin", ""),), toy.build, 1, True)
+    monkeypatch.setitem(starter.STARTERS, toy.name, absent)
+    with pytest.raises(MissingExtra, match=r"mtalign\[starter\]"):
+        resolve(toy.name)
+
+
+def test_processes_that_start_at_once_build_once(cache: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    both = [
+        subprocess.Popen([sys.executable, "-c", BUILD, str(log)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    paths = {process.communicate()[0].strip() for process in both}
+    assert [process.returncode for process in both] == [0, 0, 0]
+    assert len(paths) == 1
+    assert paths.pop().startswith(str(cache))
+    assert log.read_text() == "built\n"
+
+
+def test_a_folder_is_a_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    (tmp_path / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n# A model\n")
+    first = resolve(str(tmp_path))
+    assert first.license == "cc-by-nc-4.0"
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert resolve(str(tmp_path)).fingerprint != first.fingerprint
+
+
+def test_pickled_weights_are_never_taken(tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (str(planted),)
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelUnavailable, match=r"no \*\.safetensors; pickled weights are never loaded"):
+        resolve(str(folder))
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no/such/folder", "no such folder; write hub:OWNER/NAME"),
+        ("starter:nothing", "starter models are starter:e5-small"),
+    ],
+)
+def test_unknown_names_say_what_there_is(name: str, message: str) -> None:
+    with pytest.raises(ModelUnavailable, match=message):
+        resolve(name)
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable(
+    toy: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MTALIGN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ModelUnavailable, match="MTALIGN_CACHE"):
+        resolve(toy.name)

@@ -1,0 +1,166 @@
+"""The main job on real articles with the real encoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtalign.config import Config, EncoderConfig
+from mtalign.document import Article, Document
+from mtalign.encode import Encoder
+from mtalign.errors import ConfigError
+from mtalign.evaluate import (
+    EntityRow,
+    SentenceRow,
+    alignment_row,
+    evaluate_entities,
+    evaluate_sentences,
+    projection_rows,
+    read_rows,
+    to_rows,
+)
+from mtalign.formats.articles import Found, find_inputs, read_articles
+from mtalign.load import Models
+from mtalign.record import Record, Rejected
+from mtalign.run import Report, process_article, run_batch
+from mtalign.store import Run, Writer
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "summit"
+TARGETS = ("ko", "uk", "ru")
+
+
+@pytest.fixture(scope="module")
+def models(encoder: Encoder) -> Models:
+    config = Config(encoder=EncoderConfig(model="starter:e5-small", prefix="query: "))
+    made = Models(config)
+    made.__dict__["encoder"] = encoder  # the one that all tests share, in place of a second copy
+    return made
+
+
+@pytest.fixture(scope="module")
+def summit(models: Models) -> Record:
+    (found,) = read_articles([str(EXAMPLE / "article.jsonl")], "en")
+    assert isinstance(found, Found)
+    return process_article(found.article, TARGETS, models)
+
+
+def test_the_example_is_aligned_as_people_did(summit: Record) -> None:
+    gold = read_rows(EXAMPLE / "beads.gold.jsonl", SentenceRow)
+    scores = evaluate_sentences(gold, to_rows([alignment_row(summit)], SentenceRow, "summit")).as_dict()
+    pairs: Any = scores["pairs"]
+    for pair, score in pairs.items():
+        assert score["strict"]["f1"] >= 0.89, pair
+        assert score["lax"]["f1"] >= 0.99, pair
+
+
+def test_the_entities_of_the_example_are_carried_over(summit: Record) -> None:
+    gold = read_rows(EXAMPLE / "entities.gold.jsonl", EntityRow)
+    scores: Any = evaluate_entities(gold, to_rows(projection_rows(summit), EntityRow, "summit")).as_dict()
+    assert scores["exact"]["f1"] >= 0.95
+
+
+def test_every_lost_entity_has_a_reason(summit: Record) -> None:
+    lost = [each for projections in summit.projections.values() for each in projections if not each.entity]
+    assert all(each.reason for each in lost)
+    assert {issue.entity for issue in summit.issues if issue.kind == "lost-entity"} == {
+        e.source for e in lost
+    }
+
+
+def test_the_same_article_gives_the_same_record(summit: Record, models: Models) -> None:
+    (found,) = read_articles([str(EXAMPLE / "article.jsonl")], "en")
+    assert isinstance(found, Found)
+    again = process_article(found.article, TARGETS, models)
+    assert [getattr(again, name) for name in Record.__struct_fields__ if name != "timings"] == [
+        getattr(summit, name) for name in Record.__struct_fields__ if name != "timings"
+    ]
+
+
+def test_a_missing_translator_is_a_configuration_error(models: Models) -> None:
+    with pytest.raises(ConfigError, match=r"translate\.pl"):
+        process_article(Article(Document("a", "en", "Hello.")), ["pl"], models)
+
+
+ROW = {"id": "a", "text": "Rain fell on Seoul.", "translations": {"ko": "서울에 비가 내렸다."}}
+
+
+def batch(folder: Path, rows: Sequence[dict[str, Any]], models: Models) -> tuple[Report, Run]:
+    """Run a batch over `rows`, as the command does."""
+    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = find_inputs([str(folder / "in.jsonl")])
+    path = folder / "run"
+    done = Run(path).done() if path.exists() else {}
+    with Writer(path, {"targets": ["ko"]}) as writer:
+        writer.forget_rejects(files)
+        inputs = read_articles(files, "en")
+        report = run_batch(inputs, ["ko"], models, writer, done=done, progress=lambda _: None)
+    return report, Run(path)
+
+
+def test_a_second_start_does_only_what_changed(tmp_path: Path, models: Models) -> None:
+    rows = [ROW, {**ROW, "id": "b"}]
+    report, _ = batch(tmp_path, rows, models)
+    assert (report.done, report.skipped, report.exit_code) == (2, 0, 0)
+    report, _ = batch(tmp_path, rows, models)
+    assert (report.done, report.skipped) == (0, 2)
+    rows[1] = {**ROW, "id": "b", "text": "Snow fell on Seoul."}
+    report, run = batch(tmp_path, rows, models)
+    assert (report.done, report.skipped) == (1, 1)
+    assert [record.source.text for record in run.records()] == ["Rain fell on Seoul.", "Snow fell on Seoul."]
+
+
+def test_one_bad_article_never_stops_the_rest(tmp_path: Path, models: Models) -> None:
+    rows = [
+        ROW,
+        {**ROW, "id": "b", "entities": [{"id": "e", "start": 3, "end": 99, "label": "LOC"}]},
+        {**ROW, "text": "The same id again."},
+        {**ROW, "id": "c"},
+    ]
+    report, run = batch(tmp_path, rows, models)
+    assert (report.done, report.rejected, report.exit_code) == (2, 2, 1)
+    assert [record.id for record in run.records()] == ["a", "c"]
+    rejects = {each.line: each.reason for each in run.rejects()}
+    assert "not inside the text" in rejects[2]
+    assert "used twice" in rejects[3]
+
+
+def test_a_mended_article_is_no_longer_rejected(tmp_path: Path, models: Models) -> None:
+    batch(tmp_path, [ROW, {**ROW, "id": "b", "text": " "}], models)
+    report, run = batch(tmp_path, [ROW, {**ROW, "id": "b"}], models)
+    assert (report.done, report.skipped, report.rejected) == (1, 1, 0)
+    assert run.rejects() == []
+
+
+def test_what_nobody_expected_becomes_a_reject(tmp_path: Path, models: Models) -> None:
+    class Broken(Models):
+        def signature(self, translated: Any) -> str:  # noqa: ARG002
+            raise RuntimeError("the cable was pulled")
+
+    broken = Broken(models.config)
+    report, run = batch(tmp_path, [ROW], broken)
+    assert report.exit_code == 1
+    (reject,) = run.rejects()
+    assert reject == Rejected("internal error: RuntimeError('the cable was pulled')", reject.path, 1, "a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No full stop",
+        "“Quoted\n\n“over paragraphs.”",
+        "😀",
+        "a" * 3000,
+        "\u200b.\u200b",
+        "Один. 둘. Three.",
+        "1.\n2.\n3.",
+    ],
+)
+def test_odd_texts_come_through_whole(models: Models, text: str) -> None:
+    article = Article(Document("odd", "en", text), {"ko": Document("odd", "ko", text)})
+    record = process_article(article, ["ko"], models)
+    assert record.source.text == text
+    assert sum(len(bead.left) for bead in record.beads["en-ko"]) == len(record.source.sentences)
