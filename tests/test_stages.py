@@ -11,7 +11,7 @@ import pytest
 from mtalign.config import Config, EncoderConfig
 from mtalign.encode import Encoder
 from mtalign.load import Models
-from mtalign.record import Rejected
+from mtalign.record import Rejected, encode_json
 from mtalign.stages import Stage, align_rows, project_rows, run_stage, words_rows
 
 EN = ["The port reopened on Monday.", "Ships from Busan arrived first.", "Nobody was hurt."]
@@ -29,7 +29,9 @@ def models(encoder: Encoder) -> Models:
 def run(stage: Stage, models: Models, rows: Sequence[Any]) -> list[Any]:
     lines = [row if isinstance(row, bytes) else msgspec.json.encode(row) for row in rows]
     results = list(run_stage(lines, stage, models, "in.jsonl"))
-    return [each if isinstance(each, Rejected) else msgspec.to_builtins(each) for each in results]
+    return [
+        each if isinstance(each, Rejected) else msgspec.json.decode(encode_json(each)) for each in results
+    ]
 
 
 def test_align_two_languages(models: Models) -> None:
