@@ -107,5 +107,5 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
         numeric = bool(rows) and all(isinstance(row[number], (int, float)) for row in rows)
         grid.add_column(Text(column), justify="right" if numeric else "left")
     for row in rows:
-        grid.add_row(*(Text(f"{cell:.4f}" if isinstance(cell, float) else str(cell)) for cell in row))
+        grid.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
     Console().print(grid)

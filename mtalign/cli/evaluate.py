@@ -11,7 +11,8 @@ import typer
 from mtalign.cli.common import JsonOption, print_json, run_records, table
 
 if TYPE_CHECKING:
-    from mtalign.evaluate import Row
+    from mtalign.evaluate import EntityScores, Row, SentenceScores
+    from mtalign.evaluate.counts import Counts, Interval
     from mtalign.record import Record
 
 Gold = Annotated[Path, typer.Option("--gold", help="JSONL with the gold.")]
@@ -45,7 +46,10 @@ def sentences(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
     scores = evaluate_sentences(
         read_rows(gold, SentenceRow), _predictions(pred, SentenceRow, lambda record: [alignment_row(record)])
     )
-    _show(scores.as_dict(), as_json)
+    if as_json:
+        print_json(scores.as_dict())
+    else:
+        _show_sentences(scores)
 
 
 def entities(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
@@ -53,7 +57,10 @@ def entities(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
     from mtalign.evaluate import EntityRow, evaluate_entities, projection_rows, read_rows
 
     scores = evaluate_entities(read_rows(gold, EntityRow), _predictions(pred, EntityRow, projection_rows))
-    _show(scores.as_dict(), as_json)
+    if as_json:
+        print_json(scores.as_dict())
+    else:
+        _show_entities(scores)
 
 
 def translation(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
@@ -90,6 +97,79 @@ def _predictions(
     if not pred.is_dir():
         return read_rows(pred, shape)
     return to_rows((row for record in run_records(pred)() for row in of_record(record)), shape, str(pred))
+
+
+def _show_sentences(scores: SentenceScores) -> None:
+    table(
+        "beads",
+        ["pair", "documents", "strict P", "R", "F1", "95 % interval", "lax P", "R", "F1", "null beads F1"],
+        [
+            [
+                pair,
+                each.documents,
+                *_prf(each.strict),
+                _interval(each.strict_interval),
+                *_prf(each.lax),
+                each.nulls.f1,
+            ]
+            for pair, each in scores.pairs.items()
+        ],
+    )
+    table(
+        "beads by type",
+        ["pair", "type", "gold", "found", "predicted"],
+        [
+            [pair, kind, counts.gold, counts.found, counts.predicted]
+            for pair, each in scores.pairs.items()
+            for kind, counts in each.kinds.items()
+        ],
+    )
+    if tuples := scores.tuples:
+        table(
+            "n-way tuples",
+            ["what", "documents", "P", "R", "F1", "95 % interval", "largest side"],
+            [
+                [
+                    "tuples",
+                    tuples.documents,
+                    *_prf(tuples.exact),
+                    _interval(tuples.exact_interval),
+                    tuples.largest,
+                ],
+                [
+                    "links",
+                    tuples.documents,
+                    *_prf(tuples.links),
+                    _interval(tuples.links_interval),
+                    tuples.largest,
+                ],
+            ],
+        )
+    typer.echo(scores.signature)
+
+
+def _show_entities(scores: EntityScores) -> None:
+    groups = {"all": scores.overall, **scores.by_language, **scores.by_label}
+    table(
+        "projected spans",
+        ["", "mentions", "exact P", "R", "F1", "relaxed P", "R", "F1", "lost"],
+        [
+            [name, each.mentions, *_prf(each.exact), *_prf(each.relaxed), each.lost_rate]
+            for name, each in groups.items()
+        ],
+    )
+    typer.echo(
+        f"exact F1, 95 % interval: {_interval(scores.exact_interval)}; {scores.unjudged} spans unjudged"
+    )
+    typer.echo(scores.signature)
+
+
+def _prf(counts: Counts) -> list[float]:
+    return [counts.precision, counts.recall, counts.f1]
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.low:.3f}-{interval.high:.3f}"
 
 
 def _show(scores: Mapping[str, Any], as_json: bool) -> None:

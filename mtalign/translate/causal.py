@@ -27,9 +27,7 @@ from mtalign.translate.engine import Hypothesis
 from mtalign.translate.options import TransformersOptions
 from mtalign.translate.prompts import chat_instruction, few_shot_stem, few_shot_tail, prompt_version
 
-import os
 
-NR = int(os.environ.get("NR", "0"))
 # Below this even short sentences would have to be cut.
 _LEAST_LIMIT = 16
 
@@ -70,7 +68,7 @@ class CausalEngine:
         self.origin = origin
         self.signature = (
             f"{signature}|prompt:{options.prompt}-{prompt_version()}|candidates:{options.candidates}"
-            f"|temperature:{options.temperature}|seed:{options.seed}|ratio:{options.max_ratio}"
+            f"|no-repeat:{options.no_repeat}|temperature:{options.temperature}|seed:{options.seed}|ratio:{options.max_ratio}"
             f"|batch:{options.batch_tokens}"
         )
 
@@ -92,8 +90,8 @@ class CausalEngine:
         limit = self._options.max_source_tokens(min(positions - taken, self._window))
         if limit < _LEAST_LIMIT:
             raise ConfigError(
-                f"model {self.origin.model!r} has {positions} positions and attends to {self._window} tokens; "
-                f"with {taken} tokens of examples that leaves no room for a sentence"
+                f"model {self.origin.model!r} has {positions} positions and attends to {self._window} "
+                f"tokens; with {taken} tokens of examples that leaves no room for a sentence"
             )
         return limit
 
@@ -207,7 +205,9 @@ class CausalEngine:
         if self._few_shot:
             stops |= {token for token, text in enumerate(self._vocabulary) if "\n" in text}
         options = self._options
-        return Decoding(options.candidates, options.temperature, options.seed, frozenset(stops), NR)
+        return Decoding(
+            options.candidates, options.temperature, options.seed, frozenset(stops), options.no_repeat
+        )
 
     def _hypothesis(self, continuation: Continuation) -> Hypothesis:
         text = self._tokenizer.decode(

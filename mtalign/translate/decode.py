@@ -34,7 +34,7 @@ class Decoding:
     temperature: float
     seed: int
     stops: frozenset[int]
-    no_repeat: int = 0
+    no_repeat: int
 
 
 @dataclass(frozen=True)

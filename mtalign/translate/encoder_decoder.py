@@ -55,7 +55,7 @@ class EncoderDecoderEngine:
         self.origin = origin
         self.signature = (
             f"{signature}|beams:{self._beams}|candidates:{options.candidates}"
-            f"|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
+            f"|no-repeat:{options.no_repeat}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
         )
 
     def check_languages(self, source: str, target: str) -> None:
@@ -103,6 +103,7 @@ class EncoderDecoderEngine:
             num_beams=self._beams,
             num_return_sequences=count,
             do_sample=False,
+            no_repeat_ngram_size=self._options.no_repeat or settings.no_repeat_ngram_size,
             max_new_tokens=max(allowed),
             forced_bos_token_id=coding.first_token or settings.forced_bos_token_id,
         )

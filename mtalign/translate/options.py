@@ -19,6 +19,8 @@ class TransformersOptions:
             causal model one is greedy and the others are seeded samples.
         batch_tokens: source tokens per batch, padding and every candidate or beam counted.
         max_ratio: output tokens per source token, on top of a fixed allowance of 16.
+        no_repeat: no output holds the same n tokens twice (0: it may). Against loops of small models; in a
+            good model's output repetitions are meant.
         prompt: how a causal model is asked: by examples (base models) or by its chat template.
         temperature: of the samples.
         seed: of the samples.
@@ -29,6 +31,7 @@ class TransformersOptions:
     candidates: int = 1
     batch_tokens: int = 2048
     max_ratio: float = 2.0
+    no_repeat: int = 0
     prompt: Literal["few-shot", "chat"] | None = None
     temperature: float = 0.5
     seed: int = 0
@@ -37,6 +40,8 @@ class TransformersOptions:
         for name in ("beam_size", "candidates", "batch_tokens"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.no_repeat < 0:
+            raise ConfigError(f"no_repeat is {self.no_repeat}; it must be 0 or more")
         for name in ("max_ratio", "temperature"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
