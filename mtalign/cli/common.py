@@ -105,7 +105,8 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     grid = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
     for number, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[number], (int, float)) for row in rows)
-        grid.add_column(Text(column), justify="right" if numeric else "left")
+        grid.add_column(Text(column), no_wrap=True, justify="right" if numeric else "left")
     for row in rows:
         grid.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
-    Console().print(grid)
+    console = Console()
+    console.print(grid, width=console.width if console.is_terminal else 200)

@@ -102,7 +102,7 @@ def _predictions(
 def _show_sentences(scores: SentenceScores) -> None:
     table(
         "beads",
-        ["pair", "documents", "strict P", "R", "F1", "95 % interval", "lax P", "R", "F1", "null beads F1"],
+        ["pair", "docs", "strict P", "R", "F1", "95 %", "lax P", "R", "F1", "nulls F1"],
         [
             [
                 pair,
@@ -127,7 +127,7 @@ def _show_sentences(scores: SentenceScores) -> None:
     if tuples := scores.tuples:
         table(
             "n-way tuples",
-            ["what", "documents", "P", "R", "F1", "95 % interval", "largest side"],
+            ["what", "docs", "P", "R", "F1", "95 %", "largest side"],
             [
                 [
                     "tuples",
