@@ -258,7 +258,8 @@ def _converted_revision(repository: str) -> str | None:
     offers = HfApi().get_repo_discussions(
         repository, author=_CONVERSION_BOT, discussion_type="pull_request", discussion_status="open"
     )
-    newest = max(offers, key=lambda each: each.num, default=None)
+    trusted = [each for each in offers if each.author == _CONVERSION_BOT]
+    newest = max(trusted, key=lambda each: each.num, default=None)
     return newest.git_reference if newest else None
 
 

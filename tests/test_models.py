@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hub import commit_of, serve
 
 from mtalign import models, starter
 from mtalign.errors import MissingExtra, ModelUnavailable
@@ -164,3 +165,66 @@ def test_a_cache_that_cannot_be_written_names_the_variable(
     monkeypatch.setenv("MTALIGN_CACHE", str(tmp_path / "file"))
     with pytest.raises(ModelUnavailable, match="MTALIGN_CACHE"):
         resolve(toy.name)
+
+
+RESOLVE = """
+import json, sys
+from mtalign.errors import ModelUnavailable
+from mtalign.models import resolve
+try:
+    found = resolve(sys.argv[1])
+    files = sorted(each.name for each in found.path.iterdir())
+    print(json.dumps({"revision": found.revision, "license": found.license, "files": files}))
+except ModelUnavailable as error:
+    print(json.dumps({"error": str(error)}))
+"""
+CARD = b"---\nlicense: apache-2.0\n---\n# A model\n"
+PICKLED = {"config.json": b"{}", "README.md": CARD, "pytorch_model.bin": b"pickle"}
+SAFE = {"config.json": b"{}", "README.md": CARD, "model.safetensors": b"weights", "code.py": b"evil()"}
+
+
+def fetched(endpoint: str, name: str, home: Path) -> dict[str, object]:
+    """Resolve a model in a process of its own, since the hub client reads its endpoint when imported."""
+    env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", RESOLVE, name], capture_output=True, text=True, env=env, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_model_of_the_hub_comes_with_its_commit_and_licence(tmp_path: Path) -> None:
+    with serve("owner/name", {"main": SAFE}) as endpoint:
+        found = fetched(endpoint, "hub:owner/name", tmp_path)
+    assert found["revision"] == commit_of("main")
+    assert found["license"] == "apache-2.0"
+    assert found["files"] == ["README.md", "config.json", "model.safetensors"]
+    again = fetched("http://127.0.0.1:9", "hub:owner/name", tmp_path)
+    assert again == found
+
+
+def test_a_pinned_revision_is_taken(tmp_path: Path) -> None:
+    with serve("owner/name", {"main": PICKLED, "v2": SAFE}) as endpoint:
+        assert fetched(endpoint, "hub:owner/name@v2", tmp_path)["revision"] == commit_of("v2")
+        missing = fetched(endpoint, "hub:owner/name@main", tmp_path)
+    assert "pickled weights are never loaded" in str(missing["error"])
+
+
+def test_the_hubs_own_conversion_is_taken_where_main_is_pickled(tmp_path: Path) -> None:
+    revisions = {"main": PICKLED, "refs/pr/4": SAFE, "refs/pr/7": SAFE}
+    with serve("owner/name", revisions, {4: "SFconvertbot", 7: "stranger"}) as endpoint:
+        found = fetched(endpoint, "hub:owner/name", tmp_path)
+    assert found["revision"] == commit_of("refs/pr/4")
+
+
+def test_a_conversion_by_a_stranger_is_not_taken(tmp_path: Path) -> None:
+    with serve("owner/name", {"main": PICKLED, "refs/pr/7": SAFE}, {7: "stranger"}) as endpoint:
+        found = fetched(endpoint, "hub:owner/name", tmp_path)
+    assert "pickled weights are never loaded" in str(found["error"])
+
+
+def test_an_unknown_repository_is_named(tmp_path: Path) -> None:
+    with serve("owner/name", {"main": SAFE}) as endpoint:
+        found = fetched(endpoint, "hub:owner/other", tmp_path)
+    assert "the hub knows no such repository" in str(found["error"])

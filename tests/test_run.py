@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoints import m2m100
 
-from mtalign.config import Config, EncoderConfig
+from mtalign.config import Config, EncoderConfig, TranslatorConfig
 from mtalign.document import Article, Document
 from mtalign.encode import Encoder
 from mtalign.errors import ConfigError
@@ -28,6 +29,7 @@ from mtalign.load import Models
 from mtalign.record import Record, Rejected
 from mtalign.run import Report, process_article, run_batch
 from mtalign.store import Run, Writer
+from mtalign.translate.options import TransformersOptions
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "summit"
 TARGETS = ("ko", "uk", "ru")
@@ -164,3 +166,59 @@ def test_odd_texts_come_through_whole(models: Models, text: str) -> None:
     record = process_article(article, ["ko"], models)
     assert record.source.text == text
     assert sum(len(bead.left) for bead in record.beads["en-ko"]) == len(record.source.sentences)
+
+
+@pytest.fixture(scope="module")
+def translating(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """A run with a real, tiny and untrained M2M100: the words mean nothing, the structure must hold."""
+    files = m2m100(tmp_path_factory.mktemp("m2m100"))
+    config = Config(
+        encoder=EncoderConfig(model="starter:e5-small", prefix="query: "),
+        translate={
+            "default": TranslatorConfig(model=str(files.path), options=TransformersOptions(max_ratio=1))
+        },
+        entities="spacy",
+    )
+    made = Models(config)
+    made.__dict__["encoder"] = encoder
+    return made
+
+
+HARD = """Envoy Okafor: Talks To Resume
+
+The envoy, [Minister] Okafor, said on Monday that 600,000 people had been “one, left without water. Two, \
+without power. And three, without news”.
+
+“The pipes are old.
+
+“They must be replaced,” she added.
+
+Photo released by Ukraine’s Centre for Water of workers near Kursk
+
+Mr. Okafor’s office gave no date."""
+
+
+def test_every_sentence_of_a_hard_article_is_in_every_language(translating: Models) -> None:
+    record = process_article(Article(Document("hard", "en", HARD)), TARGETS, translating)
+    check_whole(record, 8)
+    assert record.source.entities
+
+
+def test_every_sentence_of_the_article_asked_for(translating: Models, shared_data: Path) -> None:
+    (found,) = read_articles([str(shared_data / "articles" / "nato-kursk.txt")], "en")
+    assert isinstance(found, Found)
+    check_whole(process_article(found.article, TARGETS, translating), 19)
+
+
+def check_whole(record: Record, sentences: int) -> None:
+    """Nothing is lost: sentences, paragraphs, white space, entities."""
+    assert len(record.source.sentences) == sentences
+    for lang in TARGETS:
+        target = record.targets[lang]
+        beads = record.beads[f"en-{lang}"]
+        assert [bead.left for bead in beads] == [(n,) for n in range(sentences)]
+        assert all(bead.right for bead in beads)
+        assert target.text.count("\n\n") == record.source.text.count("\n\n")
+        assert len(record.projections[lang]) == len(record.source.entities)
+        assert record.origins[lang].kind == "machine"
+    assert all(len(each.sents) == 4 for each in record.tuples)

@@ -27,7 +27,6 @@ from mtalign.translate.engine import Hypothesis
 from mtalign.translate.options import TransformersOptions
 from mtalign.translate.prompts import chat_instruction, few_shot_stem, few_shot_tail, prompt_version
 
-
 # Below this even short sentences would have to be cut.
 _LEAST_LIMIT = 16
 

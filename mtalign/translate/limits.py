@@ -17,8 +17,8 @@ from mtalign.errors import InputError
 _CUTS = (
     re.compile(r"[;:…](?=\s)|[.!?][\"”»’)\]]*(?=\s)|\s[–—](?=\s)|[；：。！？]"),
     re.compile(r",[\"”»’)]*(?=\s)|[)\]](?=\s)|[，、]"),
-    re.compile(r"(?=\s)"),
 )
+_WORD_END = re.compile(r"(?<=\S)(?=\s)")
 _JOINER = "\u200d"
 
 
@@ -26,8 +26,8 @@ def split_at_clauses(text: str, count: Callable[[str], int], limit: int) -> list
     """Return spans of `text`, in order, each of at most `limit` by `count`.
 
     A text within the limit is one span. Otherwise it is cut near its middle, at the strongest kind of
-    boundary that the middle half offers, and each side again as needed; a text without white space is
-    cut between characters. Only white space lies outside the spans.
+    boundary that the middle half offers or else between two words, and each side again as needed; a
+    text without white space is cut between characters. Only white space lies outside the spans.
 
     Args:
         text: the sentence.
@@ -62,11 +62,17 @@ def _best_cut(piece: str) -> int:
         cuts = [match.end() for match in pattern.finditer(piece)]
         near = [cut for cut in cuts if abs(cut - middle) <= quarter]
         if near:
-            return min(near, key=lambda cut: abs(cut - middle))
+            return _nearest(near, middle)
+    if words := [match.end() for match in _WORD_END.finditer(piece)]:
+        return _nearest(words, middle)
     for cut in range(len(piece) // 2, 0, -1):
         if not _joined(piece, cut):
             return cut
     return len(piece) // 2
+
+
+def _nearest(cuts: list[int], middle: float) -> int:
+    return min(cuts, key=lambda cut: abs(cut - middle))
 
 
 def _joined(piece: str, cut: int) -> bool:

@@ -37,9 +37,9 @@ class RankWeights:
     """What counts how much. Every feature but the engine's score lies between 0 and 1."""
 
     cosine: float = 1.0
-    script: float = 0.3
-    length: float = 0.1
-    repetition: float = 0.3
+    script: float = 0.2
+    length: float = 0.05
+    repetition: float = 0.2
     engine: float = 0.02
 
 
@@ -102,7 +102,7 @@ def repetition(text: str, order: int = 4) -> float:
     """Return the share of the text's character n-grams that have occurred before in it (0 to 1).
 
     Characters and not words, so that loops show in languages that write without spaces too. Natural
-    sentences stay below 0.2.
+    sentences are a little above 0.
     """
     grams = [text[i : i + order] for i in range(len(text) - order + 1)]
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
