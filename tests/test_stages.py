@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from checkpoints import m2m100
 
-from mtalign.config import Config, EncoderConfig
+from mtalign.config import Config, EncoderConfig, TranslatorConfig
 from mtalign.encode import Encoder
 from mtalign.load import Models
 from mtalign.record import Rejected, encode_json
-from mtalign.stages import Stage, align_rows, project_rows, run_stage, words_rows
+from mtalign.stages import Stage, align_rows, project_rows, run_stage, translate_rows, words_rows
 
 EN = ["The port reopened on Monday.", "Ships from Busan arrived first.", "Nobody was hurt."]
 RU = ["В понедельник порт снова открылся.", "Первыми пришли суда из Пусана.", "Никто не пострадал."]
@@ -134,3 +135,30 @@ def test_an_entity_outside_the_text_rejects_the_row(models: Models) -> None:
     )
     assert isinstance(out, Rejected)
     assert "not inside src" in out.reason
+
+
+def test_translate_keeps_every_row_and_its_layout(
+    encoder: Encoder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    files = m2m100(tmp_path_factory.mktemp("m2m100"))
+    config = Config(
+        encoder=EncoderConfig(model="starter:e5-small"),
+        translate={"default": TranslatorConfig(model=str(files.path))},
+    )
+    made = Models(config)
+    made.__dict__["encoder"] = encoder
+    rows = [
+        {"id": 1, "text": f"{EN[0]}\n\n{EN[1]} {EN[2]}\n", "lang": "en"},
+        b'{"text": "no id"}',
+        {"id": "empty", "text": ""},
+    ]
+    first, bad, empty = run(translate_rows(["ko", "uk"]), made, rows)
+    assert first["source"] == rows[0]["text"]  # type: ignore[index]
+    assert set(first["translations"]) == {"ko", "uk"}
+    for text in first["translations"].values():
+        before, after = text.split("\n\n")
+        assert before.strip()
+        assert after.endswith("\n")
+    assert first["engine"]["ko"]["model"] == str(files.path)
+    assert isinstance(bad, Rejected)
+    assert empty["translations"] == {"ko": "", "uk": ""}

@@ -102,11 +102,13 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for number, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[number], (int, float)) for row in rows)
         grid.add_column(Text(column), no_wrap=True, justify="right" if numeric else "left")
     for row in rows:
         grid.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
     console = Console()
+    if title:
+        console.print(Text(title, style="bold"))
     console.print(grid, width=console.width if console.is_terminal else 200)
