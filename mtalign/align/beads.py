@@ -174,7 +174,7 @@ def _scores(pair: _Pair, window: Window, rows: int, columns: int) -> NDArray[np.
         other_way = _covered(pair.right_best, right.tokens.starts, columns, rows)[theirs, ours].T
         margin += _COVERAGE * (one_way + other_way) / 2
     scores = margin * _length_factor(
-        _run_sums(left.sizes, rows)[ours, None], _run_sums(right.sizes, columns)[None, theirs] * pair.ratio
+        _run_sums(left.sizes[ours], rows)[:, None], _run_sums(right.sizes[theirs], columns)[None] * pair.ratio
     )
     scores[max(0, len(left) - rows + 1 - ours.start) :] = -np.inf
     scores[:, max(0, len(right) - columns + 1 - theirs.start) :] = -np.inf
