@@ -39,12 +39,14 @@ class Remembering:
         self._tokens: dict[str, TokenVectors] = {}
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return a vector per text."""
         new = sorted({*texts} - self._vectors.keys())
         if new:
             self._vectors.update(zip(new, self._encoder.encode(new), strict=True))
         return np.array([self._vectors[text] for text in texts])
 
     def token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
+        """Return the tokens of each text."""
         new = sorted({*texts} - self._tokens.keys())
         if new:
             self._tokens.update(zip(new, self._encoder.token_vectors(new, layers), strict=True))
