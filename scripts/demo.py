@@ -68,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     mtalign("run", EXAMPLE / "english.jsonl", *target, "-o", machine / "run")
     products(machine / "run", machine, "--allow-demo")
 
-    print("\n== a question in Korean, answered from every language")
-    mtalign("search", "query", QUERY, "--index", human / "index", "-k", "3", "-c", "starter")
+    print("\n== a question in Korean, answered in Ukrainian and shown in every language")
+    mtalign("search", "query", QUERY, "--index", human / "index", "--lang", "uk", "-k", "3", "-c", "starter")
 
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\ndone in {time.perf_counter() - start:.0f} s, peak memory {memory:.0f} MB")
