@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from mtalign.alignment import WordLink
@@ -45,6 +46,28 @@ class LinkOptions:
     least: float = 0.03
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What is known about the units of two texts.
+
+    `links` (left x right) says how surely two units are each other's; `similarity` is their cosine and
+    `sound` the likeness of their romanised forms; `left` and `right` are the unit vectors.
+    """
+
+    links: NDArray[np.float32]
+    similarity: NDArray[np.float32]
+    sound: NDArray[np.float32]
+    left: NDArray[np.float32]
+    right: NDArray[np.float32]
+
+    @cached_property
+    def gram(self) -> NDArray[np.float32]:
+        """Right x right: the cosines among the units of the right text."""
+        import numpy as np
+
+        return np.asarray(self.right @ self.right.T, np.float32)
+
+
 class Linker:
     """Links the units of text pairs, many pairs at a time."""
 
@@ -58,12 +81,13 @@ class Linker:
         The pairs of one call should belong together (an article): each language is centred on the mean
         of all its units in the call.
         """
-        unique = {(side.lang, side.text): side for pair in pairs for side in pair}
-        vectors = dict(zip(unique, self._vectors(list(unique.values())), strict=True))
-        return [
-            self._matrix(left, right, vectors[left.lang, left.text], vectors[right.lang, right.text])
-            for left, right in pairs
-        ]
+        return [each.links for each in self.compare(pairs)]
+
+    def compare(self, pairs: Sequence[tuple[UnitText, UnitText]]) -> list[Comparison]:
+        """Return, per pair, the links and what they were made from; centred as in `link`."""
+        unique = list({side: None for pair in pairs for side in pair})
+        vectors = dict(zip(unique, self._vectors(unique), strict=True))
+        return [self._compared(left, right, vectors[left], vectors[right]) for left, right in pairs]
 
     def _vectors(self, texts: Sequence[UnitText]) -> list[NDArray[np.float32]]:
         """Return units x (layers * dim) for each text; the dot product of two is their mean cosine."""
@@ -82,17 +106,19 @@ class Linker:
                 pooled[number] = pooled[number] - mean
         return [_flatten(each) for each in pooled]
 
-    def _matrix(
+    def _compared(
         self, left: UnitText, right: UnitText, ours: NDArray[np.float32], theirs: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    ) -> Comparison:
         import numpy as np
 
+        similarity = ours @ theirs.T
         if not left.units or not right.units:
-            return np.zeros((len(left.units), len(right.units)), np.float32)
-        similarity = ours @ theirs.T + self._options.sound * sound_likeness(left.words(), right.words())
-        exponents = similarity / self._options.temperature
+            return Comparison(similarity, similarity, similarity, ours, theirs)
+        sound = sound_likeness(left.words(), right.words())
+        exponents = (similarity + self._options.sound * sound) / self._options.temperature
         links = np.sqrt(_softmax(exponents, 1) * _softmax(exponents, 0))
-        return np.where(links >= self._options.least, links, 0).astype(np.float32)
+        links = np.where(links >= self._options.least, links, 0).astype(np.float32)
+        return Comparison(links, similarity, sound, ours, theirs)
 
 
 def sound_likeness(left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
