@@ -32,18 +32,21 @@ _WORD = re.compile(
 
 # Tags of the Sejong scheme that Kiwi uses: J* are particles, E* endings, VCP the copula.
 _PARTICLE_TAGS = ("J", "E", "VCP")
+_ENDING_TAGS = ("E", "VCP")
 _NOUN_TAGS = ("NN", "SL", "SW", "XR", "MAG")
 
 # What Kiwi leaves on a noun that it does not know or takes for part of the name, longest first: particles,
 # then nouns of one syllable that guidelines draw into a name or leave out (state, city, island, people …).
-_SWALLOWED = (
-    "에서는 에서도 으로는 로부터 에게는 까지의 과의 와의 에서 에는 에도 에게 으로 까지 부터 로의 이다 이나 보다 처럼 에 의 와 과 은 는 이 가 을 를 로 서 도 나"
-).split()
-_GENERIC = tuple(
-    "주 시 군 구 도 섬 인 족 측 호 당 역 강 산 유 장 행 만 현 항 교 단 팀 사 청 어 계 제 가 령 국".split()
+_SWALLOWED = re.compile(
+    "(?:에서[는도]?|에게[는도]?|으로는?|로부터|로의|까지의?|[과와]의|에[는도]?|부터|이다|이나|보다|처럼"
+    "|[의와과은는이가을를로서도나])$"
 )
+_GENERIC = re.compile("[주시군구도섬인족측호당역강산유장행만현항교단팀사청어계제가령국]$")
 _ALIAS = re.compile(r"(?<=[가-힣])\(([A-Za-zÀ-ɏ][^()가-힣]*)\)")
 _BRACKETED = re.compile(r"[(]([^()]*)[)]")
+# Kiwi's log probability of a noun that it had to make up is below this.
+_UNKNOWN = -16.0
+
 _HANGUL_END = re.compile("[가-힣]+$")
 
 
@@ -51,7 +54,8 @@ class Unit(Struct, frozen=True):
     """One unit.
 
     `particle` marks a function morpheme that no entity begins with and hardly one ends with. `loose`
-    marks a syllable that may or may not be part of the word before it.
+    marks a syllable that may or may not be part of the word before it; an ending of a verb is both, since
+    titles end in them.
     """
 
     span: Span
@@ -112,36 +116,36 @@ def korean_units(text: str) -> list[Unit]:
     it does not report is split by word shape. From nouns, loose syllables at the end are split off.
     """
     found: list[Unit] = []
-    for start, end, tag in _morphemes(text):
+    for start, end, tag, known in _morphemes(text):
         if found and start < found[-1].span.end:
             first = found.pop()
             found.append(Unit(Span(first.span.start, max(end, first.span.end)), first.particle))
         elif end > start:
-            unit = Unit(Span(start, end), tag.startswith(_PARTICLE_TAGS))
-            found.extend(_loosened(text, unit) if tag.startswith(_NOUN_TAGS) else [unit])
+            unit = Unit(Span(start, end), tag.startswith(_PARTICLE_TAGS), tag.startswith(_ENDING_TAGS))
+            found.extend(_loosened(text, unit, known) if tag.startswith(_NOUN_TAGS) else [unit])
     return _fill_gaps(text, _split_at_spaces(text, found))
 
 
-def _loosened(text: str, unit: Unit) -> Iterator[Unit]:
-    """Yield a noun, and what at its end may not be part of it."""
+def _loosened(text: str, unit: Unit, known: bool) -> Iterator[Unit]:
+    """Yield a noun, and what at its end may not be part of it; no known noun has swallowed a particle."""
     word = unit.span.of(text)
-    hangul = _HANGUL_END.search(word)
-    least = 2 if hangul else 99
+    least = 2 if _HANGUL_END.search(word) else len(word)
     cuts = [len(word)]
-    for endings in (_SWALLOWED, _GENERIC, _GENERIC):
-        stem = word[: cuts[-1]]
-        ending = next(
-            (each for each in endings if stem.endswith(each) and len(stem) - len(each) >= least), ""
-        )
-        if ending:
-            cuts.append(len(stem) - len(ending))
+    for endings in (_GENERIC, _GENERIC) if known else (_SWALLOWED, _GENERIC, _GENERIC):
+        ending = endings.search(word, 0, cuts[-1])
+        if ending and ending.start() >= least:
+            cuts.append(ending.start())
     yield Unit(Span(unit.span.start, unit.span.start + cuts[-1]))
     for start, end in zip(cuts[:0:-1], cuts[-2::-1], strict=True):
         yield Unit(Span(unit.span.start + start, unit.span.start + end), loose=True)
 
 
-def _morphemes(text: str) -> list[tuple[int, int, str]]:
-    return [(token.start, token.start + token.len, token.tag) for token in _kiwi().tokenize(text)]
+def _morphemes(text: str) -> list[tuple[int, int, str, bool]]:
+    """Return start, end, tag, and whether the model seems to know the word."""
+    return [
+        (token.start, token.start + token.len, token.tag, token.score > _UNKNOWN)
+        for token in _kiwi().tokenize(text)
+    ]
 
 
 @cache

@@ -21,7 +21,7 @@ _PER_ENTITY = 2
 
 @dataclass(frozen=True)
 class Mention:
-    """An entity of the source text and the spans of the target that are right; none: it has no counterpart."""
+    """An entity of the source text and the spans of the target that are right, none if it is lost."""
 
     entity: Entity
     gold: tuple[Span, ...]
@@ -73,6 +73,7 @@ def _bead_case(
     data: str,
     group: str,
     lang: str,
+    *,
     left: list[tuple[Any, str]],
     right: list[tuple[Any, str]],
     entities: list[dict[str, Any]],
@@ -103,7 +104,15 @@ def _news(path: Path) -> Iterator[Case]:
                     left, right = (
                         [(i, row["sentences"][code][i]["text"]) for i in bead[code]] for code in ("en", lang)
                     )
-                    case = _bead_case("news", row["id"], lang, left, right, row["entities"]["en"], targets)
+                    case = _bead_case(
+                        "news",
+                        row["id"],
+                        lang,
+                        left=left,
+                        right=right,
+                        entities=row["entities"]["en"],
+                        targets=targets,
+                    )
                     if case:
                         yield case
 
@@ -116,8 +125,15 @@ def _summit(path: Path) -> Iterator[Case]:
         targets = {each["source"]: each for each in gold["entities"][lang] if each.get("source")}
         for left, right in gold["alignment"][lang]:
             if left and right:
-                pairs = [(i, texts["en"][i]) for i in left], [(i, texts[lang][i]) for i in right]
-                case = _bead_case("summit", "summit", lang, *pairs, gold["entities"]["en"], targets)
+                case = _bead_case(
+                    "summit",
+                    "summit",
+                    lang,
+                    left=[(i, texts["en"][i]) for i in left],
+                    right=[(i, texts[lang][i]) for i in right],
+                    entities=gold["entities"]["en"],
+                    targets=targets,
+                )
                 if case:
                     yield case
 

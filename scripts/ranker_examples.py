@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,14 @@ from mtalign.words import Comparison, Linker
 
 # Cases that are compared in one call, as `mtalign project` does with its rows.
 _TOGETHER = 64
+
+
+FOLDS = 5
+
+
+def fold(group: str) -> int:
+    """Return the fold of an article: the same in every run."""
+    return zlib.crc32(group.encode()) % FOLDS
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def compare_cases(cases: Sequence[Case], linker: Linker) -> Iterator[Compared]:
 def lossy_cases(cases: Sequence[Case]) -> list[Case]:
     """Return made-up cases without counterparts: a source beside the translation of its neighbour."""
     made = []
-    for one, other in zip(cases, cases[1:], strict=False):
+    for one, other in pairwise(cases):
         if one.data in {"ntrex", "summit"} or (one.data, one.lang) != (other.data, other.lang):
             continue
         said = {word for mention in other.mentions for word in mention.entity.text.casefold().split()}
@@ -85,8 +94,6 @@ def lossy_cases(cases: Sequence[Case]) -> list[Case]:
 
 def hash_share(text: str) -> float:
     """Return a number from 0 to 1 that a text always gets: a draw without a seed."""
-    import zlib
-
     return zlib.crc32(text.encode()) / 2**32
 
 

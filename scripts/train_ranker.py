@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from projection_data import read_cases
-from ranker_examples import Example, compare_cases, examples, lossy_cases
+from ranker_examples import FOLDS, Example, compare_cases, examples, fold, lossy_cases
 from scipy.optimize import minimize
 
 from mtalign.encode import Encoder
@@ -31,7 +30,6 @@ from mtalign.project.features import FEATURES, LOSS_FEATURES
 from mtalign.project.weights import GROUPS, WEIGHTS_PATH, group_of
 from mtalign.words import Linker
 
-FOLDS = 5
 # Penalties: on the pooled weights, and on the distance of a group's weights from those.
 POOLED, APART = 1.0, 1.0
 
@@ -117,15 +115,9 @@ def guess(example: Example, weights: Floats) -> Guess:
     return Guess(best, float(raised[best]) if best >= 0 else 0.0, float(raised[-1]))
 
 
-def fold(example: Example) -> int:
-    """Return the fold of an example's article."""
-    return zlib.crc32(example.group.encode()) % FOLDS
-
-
-def cross_validate(every: Sequence[Example]) -> list[Guess]:
-    """Return a guess for each example by weights that never saw its article."""
-    models = [train([each for each in every if fold(each) != number]) for number in range(FOLDS)]
-    return [guess(each, models[fold(each)][group_of(each.lang)]) for each in every]
+def cross_validate(every: Sequence[Example]) -> list[dict[str, Floats]]:
+    """Return for each fold the weights trained on all the others."""
+    return [train([each for each in every if fold(each.group) != number]) for number in range(FOLDS)]
 
 
 def logit(p: float) -> float:
@@ -174,6 +166,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--encoder", default="starter:e5-small")
+    parser.add_argument("--folds", type=Path, help="write each fold's weights here, for bench_projection.py")
     parser.add_argument("--write", action="store_true", help="write mtalign/project/weights.json")
     options = parser.parse_args()
     linker = Linker(Encoder(resolve(options.encoder)))
@@ -182,12 +175,13 @@ def main() -> None:
     every += [
         each for case in compare_cases(lossy_cases(cases), linker) for each in examples(case, made_up=True)
     ]
-    run(every, options.encoder, write=options.write)
+    run(every, options.encoder, write=options.write, folds=options.folds)
 
 
-def run(every: Sequence[Example], encoder: str, *, write: bool) -> None:
+def run(every: Sequence[Example], encoder: str, *, write: bool, folds: Path | None = None) -> None:
     """Cross-validate, print, and write weights trained on everything."""
-    guesses = cross_validate(every)
+    models = cross_validate(every)
+    guesses = [guess(each, models[fold(each.group)][group_of(each.lang)]) for each in every]
     report(every, guesses)
     calibration = {}
     for group in ("default", *GROUPS):
@@ -198,40 +192,43 @@ def run(every: Sequence[Example], encoder: str, *, write: bool) -> None:
         ]
         calibration[group] = platt(pairs)
     print("calibration", calibration)
+    if folds:
+        folds.write_text(json.dumps([_groups(each, calibration) for each in models]) + "\n")
     if write:
-        models = train(every)
-        WEIGHTS_PATH.write_text(json.dumps(_document(every, models, calibration, encoder), indent=1) + "\n")
+        document = _document(every, encoder) | {"groups": _groups(train(every), calibration)}
+        WEIGHTS_PATH.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def _document(
-    every: Sequence[Example],
-    models: dict[str, Floats],
-    calibration: dict[str, tuple[float, float]],
-    encoder: str,
-) -> dict[str, object]:
+def _groups(
+    models: dict[str, Floats], calibration: dict[str, tuple[float, float]]
+) -> dict[str, dict[str, list[float]]]:
+    n = len(FEATURES)
+    return {
+        group: {
+            "weights": [round(float(w), 4) for w in weights[:n]],
+            "loss_weights": [round(float(w), 4) for w in weights[n:]],
+            "calibration": [round(x, 4) for x in calibration[group]],
+        }
+        for group, weights in models.items()
+    }
+
+
+def _document(every: Sequence[Example], encoder: str) -> dict[str, object]:
     counts: dict[str, int] = defaultdict(int)
     for each in every:
         counts["made-up losses" if each.made_up else f"{each.data}-{each.lang}"] += 1
-    n = len(FEATURES)
     return {
         "recipe": {
             "script": "scripts/train_ranker.py",
             "date": date.today().isoformat(),
             "encoder": encoder,
             "mentions": dict(counts),
+            "licences": "news, summit: the project's own; UNER-PUD, XC-Translate, XQuAD, NTREX: CC BY-SA 4.0",
             "penalty": {"pooled": POOLED, "group": APART},
             "folds": FOLDS,
         },
         "features": list(FEATURES),
         "loss_features": list(LOSS_FEATURES),
-        "groups": {
-            group: {
-                "weights": [round(float(w), 4) for w in weights[:n]],
-                "loss_weights": [round(float(w), 4) for w in weights[n:]],
-                "calibration": [round(x, 4) for x in calibration[group]],
-            }
-            for group, weights in models.items()
-        },
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
 from mtalign.project.features import romanise
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
+from mtalign.project.weights import Weights, group_of, read_weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, set_aside_aliases, unit_text
 
@@ -46,7 +47,10 @@ class _Passage:
 
 
 def project_documents(
-    tasks: Sequence[Task], compare: Compare, options: ProjectOptions | None = None
+    tasks: Sequence[Task],
+    compare: Compare,
+    options: ProjectOptions | None = None,
+    weights: Mapping[str, Weights] | None = None,
 ) -> list[tuple[Projection, ...]]:
     """Return, for each task, one projection per source entity, in the order of the entities.
 
@@ -59,19 +63,21 @@ def project_documents(
         tasks: the documents.
         compare: compares the units of each pair of texts (source, target); called at most twice.
         options: thresholds.
+        weights: the ranker's weights by group of languages, instead of those that come with mtalign.
     """
+    weights = weights or read_weights()
     options = options or ProjectOptions()
     passages = [list(_passages(task)) for task in tasks]
     compared = iter(_compare([each for own in passages for each in own], compare))
     found: list[dict[str, Projection]] = []
     for task, own in zip(tasks, passages, strict=True):
         made = {each.source: each for each in _without_passage(task)}
-        ranked = _agreed([_rank(each, next(compared)) for each in own], task, options)
-        for passage, each in zip(own, ranked, strict=True):
+        ranked = _agreed([_rank(each, next(compared), weights) for each in own], task, options)
+        for each in ranked:
             made |= {one.source: one for one in settle(each, task.target.text, options)}
         found.append(made)
     if options.neighbours:
-        _look_beside(tasks, found, compare, options)
+        _look_beside(tasks, found, compare, options, weights)
     return [
         tuple(made[entity.id] for entity in task.source.entities)
         for task, made in zip(tasks, found, strict=True)
@@ -107,10 +113,10 @@ def _without_passage(task: Task) -> Iterator[Projection]:
         )
 
 
-def _rank(passage: _Passage, compared: Comparison) -> list[Ranked]:
+def _rank(passage: _Passage, compared: Comparison, weights: Mapping[str, Weights]) -> list[Ranked]:
     """Rank the candidates of a passage; the spans come back as offsets of the whole documents."""
     local = [_moved(each, -passage.left.start) for each in passage.entities]
-    ranked = rank(local, *passage.units, compared)
+    ranked = rank(local, *passage.units, compared, weights[group_of(passage.units[1].lang)])
     return [
         Ranked(
             entity,
@@ -133,7 +139,11 @@ def _agreed(ranked: Sequence[list[Ranked]], task: Task, options: ProjectOptions)
 
 
 def _look_beside(
-    tasks: Sequence[Task], found: list[dict[str, Projection]], compare: Compare, options: ProjectOptions
+    tasks: Sequence[Task],
+    found: list[dict[str, Projection]],
+    compare: Compare,
+    options: ProjectOptions,
+    weights: Mapping[str, Weights],
 ) -> None:
     """Look for lost entities in the neighbouring beads; only a span as sure as `accept` is taken there."""
     beside = [(number, each) for number, task in enumerate(tasks) for each in _beside(task, found[number])]
@@ -143,7 +153,7 @@ def _look_beside(
         task, made = tasks[number], found[number]
         entities = {entity.id: entity for entity in task.source.entities}
         taken = [(entities[one.source], one.entity.span) for one in made.values() if one.entity]
-        still = [one for one in _rank(passage, each) if made[one.entity.id].entity is None]
+        still = [one for one in _rank(passage, each, weights) if made[one.entity.id].entity is None]
         for one in settle(still, task.target.text, strict, taken):
             if one.entity:
                 made[one.source] = one

@@ -33,23 +33,27 @@ FEATURES = (
     "link_f1",
     "source_covered",
     "target_covered",
-    "covered_f1",
     "first_linked",
     "last_linked",
     "linked_before",
     "linked_after",
-    "neighbour_before",
     "neighbour_after",
+    "unexplained_before",
+    "unexplained_after",
+    "adjective_open",
     # Meaning in context.
     "span_cosine",
     "best_cosine",
+    "first_margin",
+    "last_margin",
     # Sound of the whole, of its consonants, of its words.
     "sound",
     "consonants",
+    "sound_trusted",
+    "consonants_trusted",
     "sound_words",
     "sound_first",
     "sound_last",
-    "same_text",
     # Size.
     "longer",
     "shorter",
@@ -57,7 +61,6 @@ FEATURES = (
     "acronym_long",
     # Letters and marks.
     "lower_first",
-    "lower_last",
     "name_goes_on",
     "digits_differ",
     "stop_first",
@@ -71,22 +74,45 @@ FEATURES = (
     "particle_inside",
     "particle_last",
     "particle_follows",
+    "ending_last",
+    "ending_follows",
     "word_ends",
+    "rest_particle",
+    "rest_generic",
+    "rest_other",
     "starts_inside",
-    "loose_last",
-    "loose_follows",
-    "alone_follows",
+    "people_last",
+    "water_last",
+    "place_last",
 )
 
 LOSS_FEATURES = ("constant", "best_link", "best_sound", "best_span_cosine", "best_word_cosine")
 
-_STOP = frozenset(
-    "в во на у з із с со и та й і до из от від о об за к ко про при для по над под під the a an of and in "
-    "at to for on by 및 등 그 이 저".split()
-)
+_STOP_WORDS = """
+в во на у з із с со и та й і до из от від о об за к ко про при для по над под під
+the a an of and in at to for on by
+및 등 그 이 저
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 _VOWELS = re.compile("[aeiouywh'` -]+")
 # Letter by letter: l b v f d g c q j z x.
 _LIKE = str.maketrans("lbvfdgcqjzx", "rppptkkksss")
+_HANGUL = re.compile("[가-힣]*")
+_CASE = "(?:으로서|으로써|로서|로써|으로|로|에서|에게서|에게|에|까지|부터|보다|처럼|과|와|이나|나|이란|란|의)"
+_REST_PARTICLE = re.compile(
+    f"(?:{_CASE}(?:는|도|만|의|부터|까지)?|은|는|이|가|을|를|도|만|이다|다|인|이며|이자|이라는|라는|서|측은)"
+)
+_REST_GENERIC = re.compile(
+    "(?:주|시|군|구|도|섬|인|족|측|호|당|역|강|산|유|장|행|만|현|항|어|계|제|령|군이|들)(?:들|민|장|내|산|발)?"
+    f"(?:{_CASE}(?:는|도|만|의)?|은|는|이|가|을|를|도|만|이다|다|서)?"
+)
+# Nouns of one syllable that Korean writes onto a name, by what guidelines do with them.
+_PEOPLE = tuple("인군족측호산유장행팀어계제당들사청")
+_WATER = ("강", "해", "산맥", "만", "호수", "반도")
+_PLACE = tuple("주시구섬도역현항령")
+_ADJECTIVE = re.compile(
+    "[А-ЯҐЄІЇ].*(?:ск|ськ|цьк|зьк|цк|н)(?:ий|ый|ой|ое|ая|ие|ого|ому|ом|им|ым|ей|ую|их|ых|ими|ыми|е|а|і|у|ій|ої|ою)"
+)
 _SENTENCE_END = frozenset(".!?…")
 
 
@@ -128,6 +154,11 @@ class Side:
     def romanised(self) -> list[str]:
         """The candidates in Latin letters."""
         return [romanise(span.of(self.text.text)) for span in self.spans]
+
+    @cached_property
+    def skeletons(self) -> list[str]:
+        """The consonants of the candidates."""
+        return [skeleton(each) for each in self.romanised]
 
     @cached_property
     def content(self) -> Floats:
@@ -174,12 +205,7 @@ def features(
         **_sizes(own, source, entity_text, target),
         **_letters(own, source, entity_text, target),
     }
-    shape = target.shape
-    for name in (
-        "stop_first stop_last hyphen_cut particle_inside particle_last particle_follows word_ends "
-        "starts_inside loose_last loose_follows alone_follows"
-    ).split():
-        found[name] = shape[name]
+    found |= target.shape
     table = np.stack([found[name] for name in FEATURES], axis=1)
     possible = _possible(own, entity_text, target)
     return table, possible, _loss(found, possible)
@@ -219,20 +245,32 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
     share = np.append(ours / np.maximum(everything, 0.05), 0.0)
     before, first, last, after = _edge_units(target)
     mass = np.append(ours / total, 0.0)
+    # A word beside the span that no other word of the source explains may belong to it.
+    free = np.append((1 - np.minimum((everything - ours) / 0.5, 1)) * target.content, 0.0)
+    adjective = np.array([bool(_ADJECTIVE.fullmatch(word)) for word in target.words] + [False], float)
+    touching = np.array([_touching(target, b) for b in target.ranges[:, 1]] or [0.0])[: len(target.ranges)]
     return {
         "link_recall": recall,
         "link_precision": precision,
         "link_f1": _f1(recall, precision),
         "source_covered": source_covered,
         "target_covered": target_covered,
-        "covered_f1": _f1(source_covered, target_covered),
         "first_linked": share[first],
         "last_linked": share[last],
         "linked_before": -mass[before],
         "linked_after": -mass[after],
-        "neighbour_before": -_neighbour(links, inside, own[0] - 1),
         "neighbour_after": -_neighbour(links, inside, own[-1] + 1),
+        "unexplained_before": -free[before],
+        "unexplained_after": -free[after] * touching,
+        "adjective_open": -adjective[last] * free[after] * touching,
     }
+
+
+def _touching(target: Side, end: int) -> float:
+    """Say whether a word, or a particle and then a word, goes on right after unit `end - 1`: no comma."""
+    if end >= len(target.words):
+        return 0.0
+    return float(any(map(str.isalnum, target.words[end])))
 
 
 def _neighbour(links: Floats, inside: Floats, unit: int) -> Floats:
@@ -266,7 +304,16 @@ def _meaning(own: Sequence[int], source: UnitText, target: Side, compared: Compa
     entity_norm = float(np.linalg.norm(compared.left[entity].sum(0))) or 1.0
     norms = np.sqrt(np.maximum(np.einsum("nm,nm->n", weights @ _gram(compared), weights), 1e-9))
     best = np.where(weights > 0, similarity.max(0), -1.0).max(1)
-    return {"span_cosine": weights @ similarity.sum(0) / (norms * entity_norm), "best_cosine": best}
+    others = [n for n in range(len(compared.similarity)) if n not in set(own)]
+    outside = compared.similarity[others].max(0) if others else np.full(similarity.shape[1], -0.2)
+    margin = np.append(np.clip(similarity.max(0) - outside, -0.5, 0.5), 0.0)
+    _, first, last, _ = _edge_units(target)
+    return {
+        "span_cosine": weights @ similarity.sum(0) / (norms * entity_norm),
+        "best_cosine": best,
+        "first_margin": margin[first],
+        "last_margin": margin[last],
+    }
 
 
 def _gram(compared: Comparison) -> Floats:
@@ -285,14 +332,26 @@ def _sounds(
     sound = np.vstack([compared.sound, np.zeros(compared.sound.shape[1])])
     sound = np.hstack([sound, np.zeros((len(sound), 1))])
     _, first, last, _ = _edge_units(target)
+    whole, consonants = _ratio(ours, target.romanised), _ratio(skeleton(ours), target.skeletons)
     return {
-        "sound": _ratio(ours, target.romanised),
-        "consonants": _ratio(skeleton(ours), [skeleton(each) for each in target.romanised]),
+        "sound": whole,
+        "consonants": consonants,
+        "sound_trusted": _trusted(whole),
+        "consonants_trusted": _trusted(consonants),
         "sound_words": by_word.mean(0),
         "sound_first": sound[entity[0], first],
         "sound_last": sound[entity[-1], last],
-        "same_text": np.array([span.of(target.text.text) == entity_text for span in target.spans], float),
     }
+
+
+def _trusted(likeness: Floats) -> Floats:
+    """Return how far each likeness is behind the best, in the measure that the best is a good one.
+
+    A name that is written by sound somewhere in the text is where it sounds best; of a name that is
+    translated, likeness says nothing.
+    """
+    best = float(likeness.max()) if len(likeness) else 0.0
+    return (likeness - best) * max(best - 0.5, 0.0) * 2
 
 
 def skeleton(romanised: str) -> str:
@@ -336,18 +395,14 @@ def _letters(own: Sequence[int], source: UnitText, entity_text: str, target: Sid
     end_mark = np.array(
         [b < len(target.words) and target.words[b] in _SENTENCE_END for _, b in target.ranges], float
     )
-    balance, quoted = target.shape["balance"], target.shape["quoted"]
     marks = np.array([not words[b - 1][-1:].isalnum() for _, b in target.ranges], float)
     digits = re.sub(r"\D", "", entity_text)
     theirs = [re.sub(r"\D", "", span.of(target.text.text)) for span in target.spans]
     barriers = target.inside @ np.array([word in BARRIERS for word in target.words], float)
     return {
         "lower_first": -lower[first] * entity[0][:1].isupper(),
-        "lower_last": -lower[last] * entity[-1][:1].isupper(),
         "name_goes_on": -upper[last] * upper[after] * (1 - end_mark),
         "digits_differ": -np.array([each != digits for each in theirs], float),
-        "unbalanced": -balance,
-        "quotes_hug": quoted,
         "mark_last": -np.abs(marks - float(not entity_text[-1:].isalnum())),
         "barrier_inside": -np.minimum(np.abs(barriers - sum(char in BARRIERS for char in entity_text)), 3.0)
         / 3,
@@ -387,32 +442,54 @@ def _shape(target: Side) -> dict[str, Floats]:
     follows = glued[last] & wordy[last]
     # A particle of one syllable is more easily a name's end than one of two.
     sizes = np.array([min(len(word), 2) for word in words] + [0], float)
+    ends = np.array([*words, ""])[last - 1]
+    ends = np.where((loose & ~particle)[last - 1] | (glued[last - 1] & (last - first > 1)), ends, "")
+    rests = [_hangul_from(text, span.end) for span in target.spans]
     return {
         "stop_first": -stop[first].astype(float),
         "stop_last": -stop[last - 1].astype(float),
         "hyphen_cut": -(hyphen[np.maximum(first - 1, 0)] & (first > 0) & glued[first]).astype(float)
         - (hyphen[last] & glued[last]).astype(float),
         "particle_inside": -np.minimum(target.inside @ particle[:count] - particle[last - 1], 3.0) / 3,
-        "particle_last": -particle[last - 1].astype(float) * sizes[last - 1] / 2,
-        "particle_follows": (follows & particle[last]).astype(float),
+        "particle_last": -(particle & ~loose)[last - 1].astype(float) * sizes[last - 1] / 2,
+        "particle_follows": (follows & (particle & ~loose)[last]).astype(float),
+        "ending_last": -(particle & loose)[last - 1].astype(float),
+        "ending_follows": -(follows & (particle & loose)[last]).astype(float),
         "word_ends": (~follows).astype(float),
+        "rest_particle": np.array([bool(_REST_PARTICLE.fullmatch(each)) for each in rests], float),
+        "rest_generic": np.array([bool(_REST_GENERIC.fullmatch(each)) for each in rests], float),
+        "rest_other": -np.array(
+            [
+                bool(each) and not _REST_PARTICLE.fullmatch(each) and not _REST_GENERIC.fullmatch(each)
+                for each in rests
+            ],
+            float,
+        ),
         "starts_inside": -(glued[first] & wordy[np.maximum(first - 1, 0)]).astype(float),
-        "loose_last": -loose[last - 1].astype(float),
-        "loose_follows": (follows & loose[last]).astype(float),
-        "alone_follows": -(follows & ~particle[last] & ~loose[last]).astype(float),
-        "balance": np.array([_unbalanced(span.of(text)) for span in target.spans], float),
-        "quoted": np.array([_quoted(text, span) for span in target.spans], float),
+        "people_last": -np.isin(ends, _PEOPLE).astype(float),
+        "water_last": -np.isin(ends, _WATER).astype(float),
+        "place_last": -np.isin(ends, _PLACE).astype(float),
+        "unbalanced": -np.array([_unbalanced(span.of(text)) for span in target.spans], float),
+        "quotes_hug": np.array([_quoted(text, span) for span in target.spans], float),
     }
 
 
+def _hangul_from(text: str, start: int) -> str:
+    found = _HANGUL.match(text, start)
+    return found[0] if found else ""
+
+
 def _unbalanced(text: str) -> bool:
-    pairs = ("()", "[]", "«»", "“”", "‘’", "„“")
+    """Say whether a quote or bracket is opened and not closed, or closed and not opened."""
     if text.count('"') % 2:
         return True
-    return any(text.count(a) > text.count(b) for a, b in pairs) or any(
-        text.count(b) > text.count(a)
-        for a, b in pairs[:5]
-        if b != "’" and b != "“" and not (b == "”" and "„" in text)
+    # German and Slavic quotes close with the mark that opens English ones.
+    opening, closing = ("([«„‘", ")]»“’") if "„" in text else ("([«“‘", ")]»”’")
+    return any(
+        text.count(a) != text.count(b)
+        for a, b in zip(opening, closing, strict=True)
+        # An apostrophe closes nothing.
+        if b != "’" or a in text
     )
 
 

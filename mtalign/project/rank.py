@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mtalign.document import Entity, Span
 from mtalign.project.features import features, side
-from mtalign.project.weights import Weights, group_of, read_weights
+from mtalign.project.weights import Weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, alias_after
 
@@ -83,8 +83,7 @@ def rank(
     source: UnitText,
     target: UnitText,
     compared: Comparison,
-    *,
-    weights: Weights | None = None,
+    weights: Weights,
 ) -> list[Ranked]:
     """Return the ranking of each entity, in the same order.
 
@@ -93,9 +92,8 @@ def rank(
         source: the source text of a bead, in units.
         target: the target text of the bead; spans are offsets into `target.text`.
         compared: the units of the two compared.
-        weights: instead of those trained for the target's language.
+        weights: those of the target's language.
     """
-    weights = weights or read_weights()[group_of(target.lang)]
     owned = [
         [n for n, unit in enumerate(source.units) if unit.span.overlaps(entity.span)] for entity in entities
     ]
@@ -106,27 +104,23 @@ def rank(
             ranked.append(Ranked(entity, (), (), 1.0, weights.calibration))
             continue
         table, possible, loss = features(own, source, entity.text, prepared, compared)
-        scores = [float(each) for each in table @ weights.weights]
-        ranked.append(
-            _ranked(entity, prepared.spans, scores, possible, float(loss @ weights.loss_weights), weights)
-        )
+        scored = [
+            (float(score), span)
+            for score, span, may in zip(table @ weights.weights, prepared.spans, possible, strict=True)
+            if may
+        ]
+        ranked.append(_ranked(entity, scored, float(loss @ weights.loss_weights), weights.calibration))
     return ranked
 
 
 def _ranked(
     entity: Entity,
-    spans: Sequence[Span],
-    scores: Sequence[float],
-    possible: Sequence[bool],
+    scored: Sequence[tuple[float, Span]],
     lost: float,
-    weights: Weights,
+    calibration: tuple[float, float],
 ) -> Ranked:
-    best = max([lost, *(score for score, may in zip(scores, possible, strict=True) if may)])
-    raised = [
-        (math.exp(score - best), span)
-        for score, span, may in zip(scores, spans, possible, strict=True)
-        if may
-    ]
+    best = max([lost, *(score for score, _ in scored)])
+    raised = [(math.exp(score - best), span) for score, span in scored]
     total = math.exp(lost - best) + sum(weight for weight, _ in raised)
     top = sorted(raised, key=lambda each: (-each[0], each[1]))[:_KEPT]
     kept = [(weight / total, span) for weight, span in top if weight / total >= _LEAST]
@@ -135,7 +129,7 @@ def _ranked(
         tuple(span for _, span in kept),
         tuple(p for p, _ in kept),
         math.exp(lost - best) / total,
-        weights.calibration,
+        calibration,
     )
 
 
