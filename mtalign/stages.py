@@ -175,7 +175,7 @@ def words_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputE
         if isinstance(each, InputError)
         else {
             "id": each[0],
-            "links": [list(msgspec.structs.astuple(link)) for link in links_of(next(matrices))],
+            "links": [list(msgspec.structs.astuple(link)) for link in links_of(next(matrices), each[1][0])],
         }
         for each in parsed
     ]

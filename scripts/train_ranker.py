@@ -188,7 +188,7 @@ def run(every: Sequence[Example], encoder: str, *, write: bool, folds: Path | No
         pairs = [
             (found.probability, found.right(each))
             for each, found in zip(every, guesses, strict=True)
-            if group in ("default", group_of(each.lang))
+            if not each.made_up and group in ("default", group_of(each.lang))
         ]
         calibration[group] = platt(pairs)
     print("calibration", calibration)

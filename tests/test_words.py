@@ -62,3 +62,11 @@ def test_names_sound_alike_across_scripts() -> None:
     assert sound[0, 0] > sound[0, 2]
     assert sound[0, 1] > 0.8
     assert not sound[1].any()
+
+
+def test_function_words_share_the_links_of_the_word_they_belong_to() -> None:
+    source = unit_text("the old bridge has fallen", "en")
+    matrix = np.zeros((5, 3), np.float32)
+    matrix[1, 0] = matrix[2, 1] = matrix[4, 2] = 0.9
+    found = {(each.source, each.target) for each in links_of(matrix, source)}
+    assert found == {(0, 0), (1, 0), (2, 1), (3, 2), (4, 2)}

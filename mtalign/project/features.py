@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from mtalign.document import Span
@@ -94,9 +95,10 @@ the a an of and in at to for on by
 및 등 그 이 저
 """
 _STOP = frozenset(_STOP_WORDS.split())
-_VOWELS = re.compile("[aeiouywh'` -]+")
-# Letter by letter: l b v f d g c q j z x.
-_LIKE = str.maketrans("lbvfdgcqjzx", "rppptkkksss")
+# What is not heard alike, and vowels, go; l is heard as r, b v f as p, and so on.
+_CONSONANTS = str.maketrans("lbvfdgcqjzx", "rppptkkksss", "aeiouywh'` -")
+_DOUBLED = re.compile(r"(.)\1+")
+_NO_DIGITS = re.compile(r"\D+")
 _HANGUL = re.compile("[가-힣]*")
 _CASE = "(?:으로서|으로써|로서|로써|으로|로|에서|에게서|에게|에|까지|부터|보다|처럼|과|와|이나|나|이란|란|의)"
 _REST_PARTICLE = re.compile(
@@ -153,12 +155,20 @@ class Side:
     @cached_property
     def romanised(self) -> list[str]:
         """The candidates in Latin letters."""
-        return [romanise(span.of(self.text.text)) for span in self.spans]
+        letters = [romanise(char) for char in self.text.text]
+        starts = [0, *accumulate(map(len, letters))]
+        whole = "".join(letters)
+        return [whole[starts[span.start] : starts[span.end]] for span in self.spans]
 
     @cached_property
     def skeletons(self) -> list[str]:
         """The consonants of the candidates."""
         return [skeleton(each) for each in self.romanised]
+
+    @cached_property
+    def digits(self) -> list[str]:
+        """The digits in each candidate."""
+        return [_NO_DIGITS.sub("", span.of(self.text.text)) for span in self.spans]
 
     @cached_property
     def content(self) -> Floats:
@@ -248,7 +258,9 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
     # A word beside the span that no other word of the source explains may belong to it.
     free = np.append((1 - np.minimum((everything - ours) / 0.5, 1)) * target.content, 0.0)
     adjective = np.array([bool(_ADJECTIVE.fullmatch(word)) for word in target.words] + [False], float)
-    touching = np.array([_touching(target, b) for b in target.ranges[:, 1]] or [0.0])[: len(target.ranges)]
+    # Nothing stands between the span and the word after it.
+    touching = np.array([any(map(str.isalnum, word)) for word in target.words] + [False], float)
+    touching = touching[target.ranges[:, 1]]
     return {
         "link_recall": recall,
         "link_precision": precision,
@@ -264,13 +276,6 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
         "unexplained_after": -free[after] * touching,
         "adjective_open": -adjective[last] * free[after] * touching,
     }
-
-
-def _touching(target: Side, end: int) -> float:
-    """Say whether a word, or a particle and then a word, goes on right after unit `end - 1`: no comma."""
-    if end >= len(target.words):
-        return 0.0
-    return float(any(map(str.isalnum, target.words[end])))
 
 
 def _neighbour(links: Floats, inside: Floats, unit: int) -> Floats:
@@ -356,8 +361,7 @@ def _trusted(likeness: Floats) -> Floats:
 
 def skeleton(romanised: str) -> str:
     """Return the consonants of a romanised name, those that languages exchange made one."""
-    kept = _VOWELS.sub("", romanised).translate(_LIKE)
-    return re.sub(r"(.)\1+", r"\1", kept)
+    return _DOUBLED.sub(r"\1", romanised.translate(_CONSONANTS))
 
 
 def _ratio(ours: str, theirs: Sequence[str]) -> Floats:
@@ -392,17 +396,14 @@ def _letters(own: Sequence[int], source: UnitText, entity_text: str, target: Sid
     upper = np.array([word[:1].isupper() for word in words], float)
     lower = np.array([word[:1].islower() for word in words], float)
     entity = [source.units[n].span.of(source.text) for n in _content(source, own)]
-    end_mark = np.array(
-        [b < len(target.words) and target.words[b] in _SENTENCE_END for _, b in target.ranges], float
-    )
-    marks = np.array([not words[b - 1][-1:].isalnum() for _, b in target.ranges], float)
-    digits = re.sub(r"\D", "", entity_text)
-    theirs = [re.sub(r"\D", "", span.of(target.text.text)) for span in target.spans]
+    end_mark = np.array([word in _SENTENCE_END for word in words], float)[target.ranges[:, 1]]
+    marks = np.array([not word[-1:].isalnum() for word in words], float)[target.ranges[:, 1] - 1]
+    digits = _NO_DIGITS.sub("", entity_text)
     barriers = target.inside @ np.array([word in BARRIERS for word in target.words], float)
     return {
         "lower_first": -lower[first] * entity[0][:1].isupper(),
         "name_goes_on": -upper[last] * upper[after] * (1 - end_mark),
-        "digits_differ": -np.array([each != digits for each in theirs], float),
+        "digits_differ": -np.array([each != digits for each in target.digits], float),
         "mark_last": -np.abs(marks - float(not entity_text[-1:].isalnum())),
         "barrier_inside": -np.minimum(np.abs(barriers - sum(char in BARRIERS for char in entity_text)), 3.0)
         / 3,
