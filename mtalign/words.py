@@ -2,8 +2,8 @@
 
 The method is that of SimAlign and awesome-align (Jalili Sabet et al. 2020; Dou and Neubig 2021): cosine
 of token vectors from the middle layers of a multilingual encoder, softmax in both directions. Added
-are: several layers at once, each language centred on its own mean, and a bonus for words that sound
-alike once romanised. The last layer, which serves sentence vectors, is bad at this.
+are: several layers at once, each language centred on its own mean, and, if asked for, a bonus for words
+that sound alike once romanised. The last layer, which serves sentence vectors, is bad at this.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class LinkOptions:
     likeness of two words; `temperature` sharpens the two softmaxes; links under `least` count as none.
     """
 
-    layers: tuple[int, ...] = (4, 5, 6, 7, 8)
-    sound: float = 0.2
+    layers: tuple[int, ...] = (5, 6, 7)
+    sound: float = 0.0
     temperature: float = 0.05
     least: float = 0.03
 

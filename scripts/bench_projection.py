@@ -11,6 +11,7 @@ best, from the first to the last of them, particles at the end left out. Beads a
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,12 +27,14 @@ from ranker_examples import FOLDS, fold
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Sentence, Span
 from mtalign.encode import Encoder, TokenVectors
+from mtalign.evaluate.rows import Row
+from mtalign.evaluate.words import WordRow, evaluate_words, to_links
 from mtalign.models import resolve
 from mtalign.project.document import Task, project_documents
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
-from mtalign.units import UnitText, set_aside_aliases, unit_text
-from mtalign.words import Comparison, Linker, TokenEncoder
+from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
+from mtalign.words import Comparison, Linker, TokenEncoder, links_of
 
 
 class Remembering:
@@ -215,12 +218,50 @@ def _by(found: Sequence[Outcome], key) -> dict[tuple[str, str], list[Outcome]]: 
 
 
 def print_speed(cases: Sequence[Case], linker: Linker, encoder: Remembering) -> None:
-    """Print milliseconds a pair beyond the encoder, and the encoder's rate beside simalign's."""
+    """Print milliseconds a pair beyond the encoder: units, links, features, ranking."""
     articles = [list(own) for _, own in groupby(cases, lambda case: (case.group, case.lang))]
-    before, start = encoder.seconds, time.perf_counter()
+    before, start = encoder.seconds, time.process_time()
     project_documents([task_of(own) for own in articles], linker.compare)
-    taken = time.perf_counter() - start - (encoder.seconds - before)
-    print(f"\n{len(cases)} pairs, {1000 * taken / len(cases):.1f} ms a pair beyond the encoder")
+    taken = time.process_time() - start - (encoder.seconds - before)
+    print(f"{len(cases)} pairs to {cases[0].lang}: {1000 * taken / len(cases):.1f} ms of processor a pair")
+
+
+def print_words(path: Path, linker: Linker) -> None:
+    """Print precision, recall and F1 of word links on XL-WA en-ru, given tokens as units."""
+    gold, pred = [], []
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    pairs = [(_tokens(left, "en"), _tokens(right, "ru")) for left, right, _ in rows]
+    for number, (matrix, (source, _), (_, _, links)) in enumerate(
+        zip(linker.link(pairs), pairs, rows, strict=True)
+    ):
+        found = " ".join(f"{each.source}-{each.target}" for each in links_of(matrix, source))
+        gold.append(Row(to_links(WordRow(str(number), links), str(path)), str(path)))
+        pred.append(Row(to_links(WordRow(str(number), found), "links"), "links"))
+    scores = evaluate_words(gold, pred)
+    print(f"\nword links, {path.name}: F1 {scores.links.f1:.4f}, AER {scores.aer:.4f}")
+
+
+def _tokens(text: str, lang: str) -> UnitText:
+    return UnitText(lang, text, tuple(Unit(Span(*match.span())) for match in re.finditer(r"\S+", text)))
+
+
+def print_rates(cases: Sequence[Case], encoder: Encoder, folder: str) -> None:
+    """Print pairs a second through the encoder, batched, beside simalign's on layer 7 of the same weights."""
+    start = time.perf_counter()
+    encoder.token_vectors([text for case in cases for text in (case.source, case.target)], (5, 6, 7))
+    ours = len(cases) / (time.perf_counter() - start)
+    print(f"encoder, batched: {ours:.1f} pairs a second")
+    try:
+        from simalign import SentenceAligner
+    except ImportError:
+        print("simalign is not installed: pip install simalign")
+        return
+    aligner = SentenceAligner(model=folder, token_type="bpe", matching_methods="a", device="cpu", layer=7)
+    start = time.perf_counter()
+    for case in cases:
+        aligner.get_word_aligns(case.source.split(), case.target.split())
+    theirs = len(cases) / (time.perf_counter() - start)
+    print(f"simalign, pair by pair: {theirs:.1f} pairs a second; ours is {ours / theirs:.1f} times that")
 
 
 def main() -> None:
@@ -233,12 +274,14 @@ def main() -> None:
     parser.add_argument("--folds", type=Path)
     parser.add_argument("--consistency", type=float, default=ProjectOptions().consistency)
     options = parser.parse_args()
-    run(
-        read_cases(options.data),
-        Remembering(Encoder(resolve(options.encoder))),
-        options.folds,
-        ProjectOptions(consistency=options.consistency),
-    )
+    cases = read_cases(options.data)
+    files = resolve(options.encoder)
+    encoder = Encoder(files)
+    run(cases, Remembering(encoder), options.folds, ProjectOptions(consistency=options.consistency))
+    words = options.data / "words/xlwa_en-ru.dev.tsv"
+    if words.exists():
+        print_words(words, Linker(encoder))
+    print_rates([case for case in cases if case.data == "news"][:100], encoder, str(files.path))
 
 
 def run(cases: Sequence[Case], encoder: Remembering, folds: Path | None, options: ProjectOptions) -> None:
@@ -252,7 +295,11 @@ def run(cases: Sequence[Case], encoder: Remembering, folds: Path | None, options
     found = outcomes(cases, linker, weights, options)
     print_accuracy(found)
     print_calibration(found)
-    print_speed([case for case in cases if case.data == "news" and case.lang == "uk"][:200], linker, encoder)
+    print()
+    for lang in ("ko", "uk"):
+        print_speed(
+            [case for case in cases if (case.data, case.lang) == ("news", lang)][:200], linker, encoder
+        )
 
 
 if __name__ == "__main__":

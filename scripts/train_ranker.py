@@ -33,6 +33,9 @@ from mtalign.words import Linker
 # Penalties: on the pooled weights, and on the distance of a group's weights from those.
 POOLED, APART = 1.0, 1.0
 
+# Made-up losses count this much, so that one mention in twenty-five is a loss: about what happens.
+MADE_UP_WEIGHT = 0.25
+
 Floats = NDArray[np.float64]
 
 
@@ -44,6 +47,10 @@ class Stack:
     starts: NDArray[np.int64]
     right: NDArray[np.bool_]
     weights: Floats
+
+
+def _weight(example: Example) -> float:
+    return MADE_UP_WEIGHT if example.made_up else 1.0
 
 
 def stack(chosen: Sequence[Example]) -> Stack:
@@ -59,7 +66,12 @@ def stack(chosen: Sequence[Example]) -> Stack:
         right.append(np.append(each.right, not each.right.any()))
         starts.append(at)
         at += n + 1
-    return Stack(np.concatenate(rows), np.array(starts), np.concatenate(right), np.ones(len(usable)))
+    return Stack(
+        np.concatenate(rows),
+        np.array(starts),
+        np.concatenate(right),
+        np.array([_weight(each) for each in usable]),
+    )
 
 
 def fit(data: Stack, prior: Floats, penalty: float) -> Floats:
@@ -73,9 +85,10 @@ def fit(data: Stack, prior: Floats, penalty: float) -> Floats:
         raised = np.exp(scores)
         total = np.add.reduceat(raised, data.starts)
         hits = np.add.reduceat(raised * data.right, data.starts)
-        value = -float(np.log(np.maximum(hits, 1e-300) / total).sum())
+        value = -float(data.weights @ np.log(np.maximum(hits, 1e-300) / total))
         slope = raised / total[spread] - raised * data.right / np.maximum(hits, 1e-300)[spread]
         away = weights - prior
+        slope *= data.weights[spread]
         return value + penalty * float(away @ away), data.rows.T @ slope + 2 * penalty * away
 
     return np.asarray(minimize(loss, prior, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x)
@@ -126,14 +139,19 @@ def logit(p: float) -> float:
     return float(np.log(p / (1 - p)))
 
 
-def platt(pairs: Sequence[tuple[float, bool]]) -> tuple[float, float]:
-    """Return the slope and offset that turn log odds into calibrated log odds."""
-    x = np.array([logit(p) for p, _ in pairs])
-    y = np.array([hit for _, hit in pairs], float)
+def platt(pairs: Sequence[tuple[float, bool, float]]) -> tuple[float, float]:
+    """Return the slope and offset that turn log odds into calibrated log odds.
+
+    Args:
+        pairs: probability, whether the span was right, and the weight of the example.
+    """
+    x = np.array([logit(p) for p, _, _ in pairs])
+    y = np.array([hit for _, hit, _ in pairs], float)
+    weights = np.array([weight for _, _, weight in pairs])
 
     def loss(ab: Floats) -> float:
         z = ab[0] * x + ab[1]
-        return float(np.logaddexp(0, z).sum() - (y * z).sum())
+        return float(weights @ (np.logaddexp(0, z) - y * z))
 
     slope, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
     return float(slope), float(offset)
@@ -157,6 +175,25 @@ def report(every: Sequence[Example], guesses: Sequence[Guess]) -> None:
     for (data, lang), (n, hits, reach, lost) in counts.items():
         print(f"{data:8}{lang:6}{n:9}{hits / n:8.3f}{reach / n:10.3f}{lost / n:7.3f}")
     print(f"made-up losses: {losses[0]}, called lost {losses[1] / max(losses[0], 1):.3f}")
+
+
+def report_kept(
+    every: Sequence[Example], guesses: Sequence[Guess], calibration: dict[str, tuple[float, float]]
+) -> None:
+    """Print what share of real mentions and of made-up losses reaches each confidence."""
+    confidences = []
+    for example, found in zip(every, guesses, strict=True):
+        slope, offset = calibration[group_of(example.lang)]
+        confidences.append(1 / (1 + np.exp(-(slope * logit(found.probability) + offset))))
+    print(f"{'confidence':12}{'mentions kept':>15}{'made-up losses kept':>21}")
+    for least in (0.2, 0.35, 0.5, 0.75, 0.9):
+        shares = [
+            np.mean(
+                [c >= least for c, each in zip(confidences, every, strict=True) if each.made_up == made_up]
+            )
+            for made_up in (False, True)
+        ]
+        print(f"{least:<12}{shares[0]:15.3f}{shares[1]:21.3f}")
 
 
 def main() -> None:
@@ -186,12 +223,13 @@ def run(every: Sequence[Example], encoder: str, *, write: bool, folds: Path | No
     calibration = {}
     for group in ("default", *GROUPS):
         pairs = [
-            (found.probability, found.right(each))
+            (found.probability, found.right(each), _weight(each))
             for each, found in zip(every, guesses, strict=True)
-            if not each.made_up and group in ("default", group_of(each.lang))
+            if group in ("default", group_of(each.lang))
         ]
         calibration[group] = platt(pairs)
     print("calibration", calibration)
+    report_kept(every, guesses, calibration)
     if folds:
         folds.write_text(json.dumps([_groups(each, calibration) for each in models]) + "\n")
     if write:
@@ -225,6 +263,7 @@ def _document(every: Sequence[Example], encoder: str) -> dict[str, object]:
             "mentions": dict(counts),
             "licences": "news, summit: the project's own; UNER-PUD, XC-Translate, XQuAD, NTREX: CC BY-SA 4.0",
             "penalty": {"pooled": POOLED, "group": APART},
+            "made_up_weight": MADE_UP_WEIGHT,
             "folds": FOLDS,
         },
         "features": list(FEATURES),

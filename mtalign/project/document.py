@@ -5,22 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
-from mtalign.project.features import romanise
+from mtalign.project.features import Comparison, romanise
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
 from mtalign.project.weights import Weights, group_of, read_weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, set_aside_aliases, unit_text
 
-if TYPE_CHECKING:
-    from mtalign.words import Comparison
-
-    Compare = Callable[[Sequence[tuple[UnitText, UnitText]]], Sequence[Comparison]]
+Compare = Callable[[Sequence[tuple[UnitText, UnitText]]], Sequence[Comparison]]
 
 
 # Losses that a look into the neighbouring beads may undo.

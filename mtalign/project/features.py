@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mtalign.document import Span
 from mtalign.project.candidates import BARRIERS, candidates
@@ -21,8 +21,6 @@ from mtalign.units import UnitText
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from mtalign.words import Comparison
 
     Floats = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -116,6 +114,35 @@ _ADJECTIVE = re.compile(
     "[А-ЯҐЄІЇ].*(?:ск|ськ|цьк|зьк|цк|н)(?:ий|ый|ой|ое|ая|ие|ого|ому|ом|им|ым|ей|ую|их|ых|ими|ыми|е|а|і|у|ій|ої|ою)"
 )
 _SENTENCE_END = frozenset(".!?…")
+
+
+class Comparison(Protocol):
+    """What features need to know about the units of two texts (left: source, right: target)."""
+
+    @property
+    def links(self) -> NDArray[np.float32]:
+        """How surely two units are each other's, 0 to 1: left x right."""
+        ...
+
+    @property
+    def similarity(self) -> NDArray[np.float32]:
+        """The cosine of their vectors: left x right."""
+        ...
+
+    @property
+    def sound(self) -> NDArray[np.float32]:
+        """The likeness of their romanised forms, 0 to 1: left x right."""
+        ...
+
+    @property
+    def left(self) -> NDArray[np.float32]:
+        """The left units' vectors."""
+        ...
+
+    @property
+    def gram(self) -> NDArray[np.float32]:
+        """The cosines among the right units: right x right."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,15 @@ text only if their sources do. Discontinuous mentions are not handled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from heapq import heapify, heappop, heappush
 
 from mtalign.document import Entity, Span
-from mtalign.project.features import features, side
+from mtalign.project.features import Comparison, features, side
 from mtalign.project.weights import Weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, alias_after
-
-if TYPE_CHECKING:
-    from mtalign.words import Comparison
 
 METHOD = "ranker"
 
@@ -39,7 +36,7 @@ class ProjectOptions:
     same name became elsewhere in the article; 0 switches it off.
     """
 
-    keep: float = 0.35
+    keep: float = 0.25
     accept: float = 0.75
     neighbours: bool = True
     consistency: float = 2.0
@@ -55,13 +52,25 @@ class Ranked:
     lost: float
     calibration: tuple[float, float]
 
-    def confidence(self, number: int = 0) -> float:
-        """Return how likely a span is right, calibrated; 0 if there is no such span."""
-        if number >= len(self.probabilities):
+    def confidence(self) -> float:
+        """Return how likely the best span is right, calibrated; 0 if there is none."""
+        if not self.probabilities:
             return 0.0
         slope, offset = self.calibration
-        odds = min(max(self.probabilities[number], 1e-9), 1 - 1e-9)
+        odds = min(max(self.probabilities[0], 1e-9), 1 - 1e-9)
         return 1 / (1 + math.exp(-(slope * math.log(odds / (1 - odds)) + offset)))
+
+    def without(self, gone: Collection[int]) -> Ranked:
+        """Return the ranking of what is left when some spans cannot be had."""
+        left = 1 - sum(self.probabilities[n] for n in gone)
+        kept = [n for n in range(len(self.spans)) if n not in gone and left > 0]
+        return Ranked(
+            self.entity,
+            tuple(self.spans[n] for n in kept),
+            tuple(min(1.0, self.probabilities[n] / left) for n in kept),
+            min(1.0, self.lost / left) if left > 0 else 1.0,
+            self.calibration,
+        )
 
     def reweighed(self, gains: Iterable[float]) -> Ranked:
         """Return the ranking after the log odds of each span have gained so much."""
@@ -147,25 +156,24 @@ def settle(
         options: thresholds.
         taken: source mentions and spans that are given away already.
     """
-    choices = sorted(
-        (
-            (-each.confidence(number), each.entity.span, span, index)
-            for index, each in enumerate(ranked)
-            for number, span in enumerate(each.spans)
-        ),
-    )
     given: dict[int, tuple[float, Span]] = {}
     blocked: set[int] = set()
     held = list(taken)
-    for negative, _, span, index in choices:
-        entity = ranked[index].entity
-        if index in given or -negative < options.keep:
+    queue = [(-each.confidence(), each.entity.span, index, each) for index, each in enumerate(ranked)]
+    heapify(queue)
+    while queue:
+        negative, place, index, each = heappop(queue)
+        if not each.spans or -negative < options.keep:
             continue
-        if all(not span.overlaps(theirs) or entity.span.overlaps(other.span) for other, theirs in held):
-            given[index] = (-negative, span)
-            held.append((entity, span))
+        free = [all(_may_share(each.entity, span, *other) for other in held) for span in each.spans]
+        if free[0]:
+            given[index] = (-negative, each.spans[0])
+            held.append((each.entity, each.spans[0]))
         else:
+            # What is left gains: one of these spans it is, or none.
             blocked.add(index)
+            rest = each.without([n for n, may in enumerate(free) if not may])
+            heappush(queue, (-rest.confidence(), place, index, rest))
     return [
         _found(each.entity, *given[index], text)
         if index in given
@@ -177,6 +185,11 @@ def settle(
         )
         for index, each in enumerate(ranked)
     ]
+
+
+def _may_share(entity: Entity, span: Span, other: Entity, theirs: Span) -> bool:
+    """Say whether two may stand together: mentions overlap in the target only if they do in the source."""
+    return not span.overlaps(theirs) or entity.span.overlaps(other.span)
 
 
 def _reason(ranked: Ranked) -> str:
