@@ -28,7 +28,7 @@ from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Sentence, Span
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
-from mtalign.evaluate.words import WordRow, evaluate_words, to_links
+from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
 from mtalign.models import resolve
 from mtalign.project.document import Task, project_documents
 from mtalign.project.rank import ProjectOptions
@@ -228,17 +228,25 @@ def print_speed(cases: Sequence[Case], linker: Linker, encoder: Remembering) -> 
 
 def print_words(path: Path, linker: Linker) -> None:
     """Print precision, recall and F1 of word links on XL-WA en-ru, given tokens as units."""
-    gold, pred = [], []
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     pairs = [(_tokens(left, "en"), _tokens(right, "ru")) for left, right, _ in rows]
-    for number, (matrix, (source, _), (_, _, links)) in enumerate(
-        zip(linker.link(pairs), pairs, rows, strict=True)
-    ):
-        found = " ".join(f"{each.source}-{each.target}" for each in links_of(matrix, source))
-        gold.append(Row(to_links(WordRow(str(number), links), str(path)), str(path)))
-        pred.append(Row(to_links(WordRow(str(number), found), "links"), "links"))
-    scores = evaluate_words(gold, pred)
-    print(f"\nword links, {path.name}: F1 {scores.links.f1:.4f}, AER {scores.aer:.4f}")
+    matrices = linker.link(pairs)
+    gold = [_links(number, links) for number, (_, _, links) in enumerate(rows)]
+    for name, ruled in (("plain", False), ("with the function-word rule", True)):
+        found = [
+            links_of(matrix, source if ruled else None)
+            for matrix, (source, _) in zip(matrices, pairs, strict=True)
+        ]
+        pred = [
+            _links(number, " ".join(f"{each.source}-{each.target}" for each in links))
+            for number, links in enumerate(found)
+        ]
+        scores = evaluate_words(gold, pred)
+        print(f"word links, {path.name}, {name}: F1 {scores.links.f1:.4f}, AER {scores.aer:.4f}")
+
+
+def _links(number: int, links: str) -> Row[Links]:
+    return Row(to_links(WordRow(str(number), links), str(number)), str(number))
 
 
 def _tokens(text: str, lang: str) -> UnitText:
@@ -281,7 +289,7 @@ def main() -> None:
     words = options.data / "words/xlwa_en-ru.dev.tsv"
     if words.exists():
         print_words(words, Linker(encoder))
-    print_rates([case for case in cases if case.data == "news"][:100], encoder, str(files.path))
+    print_rates([case for case in cases if case.data == "news"][:60], encoder, str(files.path))
 
 
 def run(cases: Sequence[Case], encoder: Remembering, folds: Path | None, options: ProjectOptions) -> None:
