@@ -90,7 +90,7 @@ def process_article(article: Article, targets: Sequence[str], models: Models) ->
         source_beads = {lang: work.beads[pair_key(work.source.lang, lang)] for lang in targets}
         projected = project_documents(
             [Task(work.source, work.targets[lang], source_beads[lang]) for lang in targets],
-            models.linker.link,
+            models.linker.compare,
             models.config.project,
         )
         projections = dict(zip(targets, projected, strict=True))

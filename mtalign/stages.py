@@ -175,7 +175,7 @@ def words_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputE
         if isinstance(each, InputError)
         else {
             "id": each[0],
-            "links": [list(msgspec.structs.astuple(link)) for link in links_of(next(matrices))],
+            "links": [list(msgspec.structs.astuple(link)) for link in links_of(next(matrices), each[1][0])],
         }
         for each in parsed
     ]
@@ -202,7 +202,7 @@ def project_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | Inpu
     """Carry the entities of `src` over into `tgt`, per row. Texts of many sentences are aligned first."""
     tasks = [_attempt(_project_task, row, models) for row in rows]
     good = [task for task in tasks if isinstance(task, Task)]
-    results = iter(project_documents(good, models.linker.link, models.config.project))
+    results = iter(project_documents(good, models.linker.compare, models.config.project))
     return [
         _projection_row(row, next(results)) if isinstance(task, Task) else task
         for row, task in zip(rows, tasks, strict=True)

@@ -2,8 +2,8 @@
 
 The method is that of SimAlign and awesome-align (Jalili Sabet et al. 2020; Dou and Neubig 2021): cosine
 of token vectors from the middle layers of a multilingual encoder, softmax in both directions. Added
-are: several layers at once, each language centred on its own mean, and a bonus for words that sound
-alike once romanised. The last layer, which serves sentence vectors, is bad at this.
+are: several layers at once, each language centred on its own mean, and, if asked for, a bonus for words
+that sound alike once romanised. The last layer, which serves sentence vectors, is bad at this.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from mtalign.alignment import WordLink
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtalign.encode import TokenVectors
+
+
+# How far to the right an English function word looks for a word to share links with, and which words do.
+_REACH = 3
+_FUNCTION_WORDS = frozenset(
+    """a an the of to by not is are was were be been being has have had do does did will would at in on for
+    with from as that it its there""".split()  # noqa: SIM905
+)
 
 
 class TokenEncoder(Protocol):
@@ -39,10 +48,32 @@ class LinkOptions:
     likeness of two words; `temperature` sharpens the two softmaxes; links under `least` count as none.
     """
 
-    layers: tuple[int, ...] = (4, 5, 6, 7, 8)
-    sound: float = 0.2
+    layers: tuple[int, ...] = (5, 6, 7)
+    sound: float = 0.0
     temperature: float = 0.05
     least: float = 0.03
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is known about the units of two texts.
+
+    `links` (left x right) says how surely two units are each other's; `similarity` is their cosine and
+    `sound` the likeness of their romanised forms; `left` and `right` are the unit vectors.
+    """
+
+    links: NDArray[np.float32]
+    similarity: NDArray[np.float32]
+    sound: NDArray[np.float32]
+    left: NDArray[np.float32]
+    right: NDArray[np.float32]
+
+    @cached_property
+    def gram(self) -> NDArray[np.float32]:
+        """Right x right: the cosines among the units of the right text."""
+        import numpy as np
+
+        return np.asarray(self.right @ self.right.T, np.float32)
 
 
 class Linker:
@@ -58,9 +89,13 @@ class Linker:
         The pairs of one call should belong together (an article): each language is centred on the mean
         of all its units in the call.
         """
+        return [each.links for each in self.compare(pairs)]
+
+    def compare(self, pairs: Sequence[tuple[UnitText, UnitText]]) -> list[Comparison]:
+        """Return, per pair, the links and what they were made from; centred as in `link`."""
         unique = list(dict.fromkeys(side for pair in pairs for side in pair))
         vectors = dict(zip(unique, self._vectors(unique), strict=True))
-        return [self._matrix(left, right, vectors[left], vectors[right]) for left, right in pairs]
+        return [self._compared(left, right, vectors[left], vectors[right]) for left, right in pairs]
 
     def _vectors(self, texts: Sequence[UnitText]) -> list[NDArray[np.float32]]:
         """Return units x (layers * dim) for each text; the dot product of two is their mean cosine."""
@@ -79,17 +114,19 @@ class Linker:
                 pooled[number] = pooled[number] - mean
         return [_flatten(each) for each in pooled]
 
-    def _matrix(
+    def _compared(
         self, left: UnitText, right: UnitText, ours: NDArray[np.float32], theirs: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    ) -> Comparison:
         import numpy as np
 
+        similarity = ours @ theirs.T
         if not left.units or not right.units:
-            return np.zeros((len(left.units), len(right.units)), np.float32)
-        similarity = ours @ theirs.T + self._options.sound * sound_likeness(left.words(), right.words())
-        exponents = similarity / self._options.temperature
+            return Comparison(similarity, similarity, similarity, ours, theirs)
+        sound = sound_likeness(left.words(), right.words())
+        exponents = (similarity + self._options.sound * sound) / self._options.temperature
         links = np.sqrt(_softmax(exponents, 1) * _softmax(exponents, 0))
-        return np.where(links >= self._options.least, links, 0).astype(np.float32)
+        links = np.where(links >= self._options.least, links, 0).astype(np.float32)
+        return Comparison(links, similarity, sound, ours, theirs)
 
 
 def sound_likeness(left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
@@ -106,11 +143,38 @@ def sound_likeness(left: Sequence[str], right: Sequence[str]) -> NDArray[np.floa
     return np.asarray(np.where(long_enough, ratio, 0), np.float32)
 
 
-def links_of(matrix: NDArray[np.float32], least: float = 0.1) -> list[WordLink]:
-    """Return the links of a matrix that reach `least`, by left unit and then right unit."""
+def links_of(
+    matrix: NDArray[np.float32], source: UnitText | None = None, least: float = 0.2
+) -> list[WordLink]:
+    """Return the links of a matrix that reach `least`, by left unit and then right unit.
+
+    With `source`, English function words that link to nothing take the links of the next word, within
+    three, that links to something: the annotators of parallel corpora tie "the" and "has" to the noun and
+    the verb where the other language has no word for them. `least` and the list of words were chosen on
+    XL-WA en-ru (Martelli et al. 2023), development part.
+    """
     import numpy as np
 
-    return [WordLink(int(i), int(j), round(float(matrix[i, j]), 4)) for i, j in np.argwhere(matrix >= least)]
+    found = {(int(i), int(j)): float(matrix[i, j]) for i, j in np.argwhere(matrix >= least)}
+    if source is not None and source.lang == "en":
+        found |= _function_links(found, source.words())
+    return [WordLink(i, j, round(score, 4)) for (i, j), score in sorted(found.items())]
+
+
+def _function_links(
+    found: dict[tuple[int, int], float], words: Sequence[str]
+) -> dict[tuple[int, int], float]:
+    by_word: dict[int, dict[int, float]] = defaultdict(dict)
+    for (i, j), score in found.items():
+        by_word[i][j] = score
+    return {
+        (i, j): score
+        for i, word in enumerate(words)
+        if i not in by_word and word.lower() in _FUNCTION_WORDS
+        for other in [next((k for k in range(i + 1, i + 1 + _REACH) if k in by_word), None)]
+        if other is not None
+        for j, score in by_word[other].items()
+    }
 
 
 def _pool(text: UnitText, tokens: TokenVectors) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -49,11 +49,22 @@ def align(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG)
     _run(rows, out, config, align_rows)
 
 
-def words(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
+def words(
+    rows: Input,
+    out: Output = "-",
+    config: ConfigOption = DEFAULT_CONFIG,
+    pharaoh: Annotated[
+        bool, typer.Option("--pharaoh", help="Write lines like 0-0 1-2, no JSON; an empty line for a reject.")
+    ] = False,
+) -> None:
     """Link the words of `src` and `tgt` (token lists or strings) per row."""
     from mtalign.stages import words_rows
 
-    _run(rows, out, config, words_rows)
+    _run(rows, out, config, words_rows, encode=_pharaoh if pharaoh else None)
+
+
+def _pharaoh(row: dict[str, Any]) -> bytes:
+    return " ".join(f"{i}-{j}" for i, j, _ in row.get("links", ())).encode()
 
 
 def project(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -71,6 +82,7 @@ def _run(
     *,
     translated: list[str] | None = None,
     plain_lines: bool = False,
+    encode: Callable[[dict[str, Any]], bytes] | None = None,
 ) -> None:
     """Send rows through a stage; rejects go to OUT.rejects.jsonl, or to standard error for -."""
     from mtalign.load import Models
@@ -92,8 +104,10 @@ def _run(
             if isinstance(result, Rejected):
                 rejected += 1
                 rejects(encode_json(result) + b"\n")
+                # Pharaoh lines have no id: line n must stay the answer to row n.
+                sink.write(encode({}) + b"\n" if encode else b"")
             else:
-                sink.write(encode_json(result) + b"\n")
+                sink.write((encode or encode_json)(result) + b"\n")
                 sink.flush()
     if out != "-" and not rejected:
         Path(f"{out}.rejects.jsonl").unlink()

@@ -1,24 +1,26 @@
-"""Projection over whole documents: inside each bead, many documents at a time."""
+"""Projection over whole documents: inside each bead, then beside it, many documents at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
-from mtalign.project.rank import METHOD, ProjectOptions, project
+from mtalign.project.features import Comparison, romanise
+from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
+from mtalign.project.weights import Weights, group_of, read_weights
 from mtalign.record import Projection
-from mtalign.units import UnitText, unit_text
+from mtalign.units import UnitText, set_aside_aliases, unit_text
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+Compare = Callable[[Sequence[tuple[UnitText, UnitText]]], Sequence[Comparison]]
 
-    Link = Callable[[Sequence[tuple[UnitText, UnitText]]], Sequence[NDArray[np.float32]]]
+
+# Losses that a look into the neighbouring beads may undo.
+_MAY_HAVE_MOVED = ("no-counterpart", "no-counterpart-sentence", "below-threshold")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True)
 class _Passage:
-    """A bead with entities in it: where it lies in either text, and the texts in units."""
+    """Entities and the target text they are looked for in: where either text lies, and both in units."""
 
     left: Span
     right: Span
@@ -41,46 +43,60 @@ class _Passage:
 
 
 def project_documents(
-    tasks: Sequence[Task], link: Link, options: ProjectOptions | None = None
+    tasks: Sequence[Task],
+    compare: Compare,
+    options: ProjectOptions | None = None,
+    weights: Mapping[str, Weights] | None = None,
 ) -> list[tuple[Projection, ...]]:
     """Return, for each task, one projection per source entity, in the order of the entities.
 
-    An entity is looked for in the bead that holds it. Reasons for a loss that are found here:
-    `crosses-beads` (no single bead holds the mention) and `no-counterpart-sentence` (its bead has no
-    sentence on the other side).
+    An entity is looked for in the bead that holds it and, if it is not there, in the bead before and the
+    bead after. Reasons for a loss: `crosses-beads` (no single bead holds the mention),
+    `no-counterpart-sentence` (its bead has no sentence on the other side), `no-counterpart` (nothing
+    there says it), `below-threshold`, `taken` (a surer mention has the span).
 
     Args:
         tasks: the documents.
-        link: makes a link matrix (source units x target units) for each pair of texts; called once.
+        compare: compares the units of each pair of texts (source, target); called at most twice.
         options: thresholds.
+        weights: the ranker's weights by group of languages, instead of those that come with mtalign.
     """
+    weights = weights or read_weights()
+    options = options or ProjectOptions()
     passages = [list(_passages(task)) for task in tasks]
-    flat = [passage for each in passages for passage in each]
-    matrices = iter(link([passage.units for passage in flat]) if flat else [])
-    results = []
+    compared = iter(_compare([each for own in passages for each in own], compare))
+    found: list[dict[str, Projection]] = []
     for task, own in zip(tasks, passages, strict=True):
-        found = {each.source: each for each in _without_passage(task)}
-        for passage in own:
-            found |= {each.source: each for each in _project_passage(passage, next(matrices), options)}
-        results.append(tuple(found[entity.id] for entity in task.source.entities))
-    return results
+        made = {each.source: each for each in _without_passage(task)}
+        ranked = _agreed([_rank(each, next(compared), weights) for each in own], task, options)
+        for each in ranked:
+            made |= {one.source: one for one in settle(each, task.target.text, options)}
+        found.append(made)
+    if options.neighbours:
+        _look_beside(tasks, found, compare, options, weights)
+    return [
+        tuple(made[entity.id] for entity in task.source.entities)
+        for task, made in zip(tasks, found, strict=True)
+    ]
+
+
+def _compare(passages: Sequence[_Passage], compare: Compare) -> Sequence[Comparison]:
+    return compare([passage.units for passage in passages]) if passages else []
 
 
 def _passages(task: Task) -> Iterator[_Passage]:
     for bead in task.beads:
         if not bead.left or not bead.right:
             continue
-        left, right = task.source.cover(bead.left), task.target.cover(bead.right)
+        left = task.source.cover(bead.left)
         if entities := tuple(each for each in task.source.entities if left.contains(each.span)):
-            yield _Passage(
-                left,
-                right,
-                entities,
-                (
-                    unit_text(left.of(task.source.text), task.source.lang),
-                    unit_text(right.of(task.target.text), task.target.lang),
-                ),
-            )
+            yield _passage(task, left, task.target.cover(bead.right), entities)
+
+
+def _passage(task: Task, left: Span, right: Span, entities: tuple[Entity, ...]) -> _Passage:
+    source = unit_text(left.of(task.source.text), task.source.lang)
+    target = unit_text(right.of(task.target.text), task.target.lang)
+    return _Passage(left, right, entities, (source, set_aside_aliases(target, source)))
 
 
 def _without_passage(task: Task) -> Iterator[Projection]:
@@ -93,12 +109,62 @@ def _without_passage(task: Task) -> Iterator[Projection]:
         )
 
 
-def _project_passage(
-    passage: _Passage, matrix: NDArray[np.float32], options: ProjectOptions | None
-) -> Iterator[Projection]:
+def _rank(passage: _Passage, compared: Comparison, weights: Mapping[str, Weights]) -> list[Ranked]:
+    """Rank the candidates of a passage; the spans come back as offsets of the whole documents."""
     local = [_moved(each, -passage.left.start) for each in passage.entities]
-    for made in project(local, *passage.units, matrix, options=options):
-        yield replace(made, entity=_moved(made.entity, passage.right.start)) if made.entity else made
+    ranked = rank(local, *passage.units, compared, weights[group_of(passage.units[1].lang)])
+    return [
+        Ranked(
+            entity,
+            tuple(span.shift(passage.right.start) for span in each.spans),
+            each.probabilities,
+            each.lost,
+            each.calibration,
+        )
+        for entity, each in zip(passage.entities, ranked, strict=True)
+    ]
+
+
+def _agreed(ranked: Sequence[list[Ranked]], task: Task, options: ProjectOptions) -> list[list[Ranked]]:
+    corrected = agree(
+        [each for own in ranked for each in own],
+        lambda _, span: romanise(span.of(task.target.text)),
+        options,
+    )
+    return [[next(corrected) for _ in own] for own in ranked]
+
+
+def _look_beside(
+    tasks: Sequence[Task],
+    found: list[dict[str, Projection]],
+    compare: Compare,
+    options: ProjectOptions,
+    weights: Mapping[str, Weights],
+) -> None:
+    """Look for lost entities in the neighbouring beads; only a span as sure as `accept` is taken there."""
+    beside = [(number, each) for number, task in enumerate(tasks) for each in _beside(task, found[number])]
+    compared = _compare([passage for _, passage in beside], compare)
+    strict = dataclasses.replace(options, keep=max(options.keep, options.accept))
+    for (number, passage), each in zip(beside, compared, strict=True):
+        task, made = tasks[number], found[number]
+        entities = {entity.id: entity for entity in task.source.entities}
+        taken = [(entities[one.source], one.entity.span) for one in made.values() if one.entity]
+        still = [one for one in _rank(passage, each, weights) if made[one.entity.id].entity is None]
+        for one in settle(still, task.target.text, strict, taken):
+            if one.entity:
+                made[one.source] = one
+
+
+def _beside(task: Task, made: dict[str, Projection]) -> Iterator[_Passage]:
+    lost = [each for each in task.source.entities if made[each.id].reason in _MAY_HAVE_MOVED]
+    for number, bead in enumerate(task.beads):
+        if not bead.left:
+            continue
+        left = task.source.cover(bead.left)
+        if entities := tuple(each for each in lost if left.contains(each.span)):
+            for other in (*task.beads[max(number - 1, 0) : number], *task.beads[number + 1 : number + 2]):
+                if other.right:
+                    yield _passage(task, left, task.target.cover(other.right), entities)
 
 
 def _moved(entity: Entity, offset: int) -> Entity:

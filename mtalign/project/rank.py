@@ -1,112 +1,231 @@
 """Which candidate span an entity goes to, and how sure that is.
 
-A first version: candidates are ranked by the word links alone. For an entity with source units E and a
-span with target units T, with A the link matrix, recall is the share of E's links that fall into T and
-precision the share of T's links that come from E; the span with the best F1 of the two wins. Best-first,
-so that a sure mention takes its span before an unsure one; two mentions share target text only if their
-sources do.
+The probability of a candidate is the softmax of its weighted features among all candidates of its entity
+and one more, "lost" (a conditional logit, McFadden 1974); calibrated, it is the confidence. Entities are
+served best-first, so that a sure mention takes its span before an unsure one; two mentions share target
+text only if their sources do. Discontinuous mentions are not handled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from heapq import heapify, heappop, heappush
 
 from mtalign.document import Entity, Span
-from mtalign.project.candidates import candidates
+from mtalign.project.features import Comparison, features, side
+from mtalign.project.weights import Weights
 from mtalign.record import Projection
-from mtalign.units import UnitText
+from mtalign.units import UnitText, alias_after
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+METHOD = "ranker"
 
-METHOD = "links"
+# Candidates behind these, and less likely ones than this, never win.
+_KEPT = 12
+_LEAST = 1e-4
 
 
 @dataclass(frozen=True)
 class ProjectOptions:
-    """When a span is good enough: confidence `keep` or more; below that the entity is reported lost."""
+    """What is good enough, and how far is looked.
 
-    keep: float = 0.35
-    longest: int = 8
+    A projection of confidence `keep` or more is kept, below that the entity is reported lost; one below
+    `accept` should be seen by a person. `neighbours` also looks into the beads beside an entity's own;
+    `consistency` is how much the odds of a candidate gain (natural logarithm) by sounding like what the
+    same name became elsewhere in the article; 0 switches it off.
+    """
+
+    keep: float = 0.25
+    accept: float = 0.75
+    neighbours: bool = True
+    consistency: float = 2.0
 
 
 @dataclass(frozen=True)
-class _Choice:
+class Ranked:
+    """The likeliest spans of an entity, best first, each with its probability; and that of "lost"."""
+
     entity: Entity
-    span: Span
-    score: float
+    spans: tuple[Span, ...]
+    probabilities: tuple[float, ...]
+    lost: float
+    calibration: tuple[float, float]
+
+    def confidence(self) -> float:
+        """Return how likely the best span is right, calibrated; 0 if there is none."""
+        if not self.probabilities:
+            return 0.0
+        slope, offset = self.calibration
+        odds = min(max(self.probabilities[0], 1e-9), 1 - 1e-9)
+        return 1 / (1 + math.exp(-(slope * math.log(odds / (1 - odds)) + offset)))
+
+    def without(self, gone: Collection[int]) -> Ranked:
+        """Return the ranking of what is left when some spans cannot be had."""
+        left = 1 - sum(self.probabilities[n] for n in gone)
+        kept = [n for n in range(len(self.spans)) if n not in gone and left > 0]
+        return Ranked(
+            self.entity,
+            tuple(self.spans[n] for n in kept),
+            tuple(min(1.0, self.probabilities[n] / left) for n in kept),
+            min(1.0, self.lost / left) if left > 0 else 1.0,
+            self.calibration,
+        )
+
+    def reweighed(self, gains: Iterable[float]) -> Ranked:
+        """Return the ranking after the log odds of each span have gained so much."""
+        raised = [p * math.exp(gain) for p, gain in zip(self.probabilities, gains, strict=True)]
+        rest = max(0.0, 1 - sum(self.probabilities))
+        total = sum(raised) + rest
+        order = sorted(range(len(raised)), key=lambda n: -raised[n])
+        return Ranked(
+            self.entity,
+            tuple(self.spans[n] for n in order),
+            tuple(raised[n] / total for n in order),
+            self.lost / total,
+            self.calibration,
+        )
 
 
-def project(
+def rank(
     entities: Sequence[Entity],
     source: UnitText,
     target: UnitText,
-    links: NDArray[np.float32],
-    *,
-    options: ProjectOptions | None = None,
-) -> list[Projection]:
-    """Return one projection per entity, in the same order.
+    compared: Comparison,
+    weights: Weights,
+) -> list[Ranked]:
+    """Return the ranking of each entity, in the same order.
 
     Args:
         entities: mentions with spans into `source.text`.
         source: the source text of a bead, in units.
-        target: the target text of the bead; the projected spans are offsets into `target.text`.
-        links: source units x target units, 0 to 1.
-        options: thresholds.
+        target: the target text of the bead; spans are offsets into `target.text`.
+        compared: the units of the two compared.
+        weights: those of the target's language.
     """
-    options = options or ProjectOptions()
-    spans = list(candidates(target, options.longest))
-    choices = [choice for entity in entities for choice in _choices(entity, source, target, links, spans)]
-    taken: dict[str, _Choice] = {}
-    best: dict[str, float] = {}
-    for choice in sorted(choices, key=lambda each: (-each.score, each.entity.span, each.span)):
-        best.setdefault(choice.entity.id, choice.score)
-        if choice.score < options.keep or choice.entity.id in taken:
+    owned = [
+        [n for n, unit in enumerate(source.units) if unit.span.overlaps(entity.span)] for entity in entities
+    ]
+    prepared = side(target, max(map(len, owned), default=0))
+    ranked = []
+    for entity, own in zip(entities, owned, strict=True):
+        if not own or not len(prepared.ranges):
+            ranked.append(Ranked(entity, (), (), 1.0, weights.calibration))
             continue
-        if all(_may_stand_together(choice, other) for other in taken.values()):
-            taken[choice.entity.id] = choice
-    return [
-        _projection(entity, taken.get(entity.id), best.get(entity.id, 0.0), target) for entity in entities
-    ]
+        table, possible, loss = features(own, source, entity.text, prepared, compared)
+        scored = [
+            (float(score), span)
+            for score, span, may in zip(table @ weights.weights, prepared.spans, possible, strict=True)
+            if may
+        ]
+        ranked.append(_ranked(entity, scored, float(loss @ weights.loss_weights), weights.calibration))
+    return ranked
 
 
-def _choices(
+def _ranked(
     entity: Entity,
-    source: UnitText,
-    target: UnitText,
-    links: NDArray[np.float32],
-    spans: Sequence[tuple[int, int]],
-) -> list[_Choice]:
-    """Score every candidate span of one entity; spans that no link points to are left out."""
-    import numpy as np
+    scored: Sequence[tuple[float, Span]],
+    lost: float,
+    calibration: tuple[float, float],
+) -> Ranked:
+    best = max([lost, *(score for score, _ in scored)])
+    raised = [(math.exp(score - best), span) for score, span in scored]
+    total = math.exp(lost - best) + sum(weight for weight, _ in raised)
+    top = sorted(raised, key=lambda each: (-each[0], each[1]))[:_KEPT]
+    kept = [(weight / total, span) for weight, span in top if weight / total >= _LEAST]
+    return Ranked(
+        entity,
+        tuple(span for _, span in kept),
+        tuple(p for p, _ in kept),
+        math.exp(lost - best) / total,
+        calibration,
+    )
 
-    own = np.array([unit.span.overlaps(entity.span) for unit in source.units], bool)
-    if not own.any() or not spans:
-        return []
-    from_own = np.concatenate([[0.0], np.cumsum(links[own].sum(0))])
-    from_all = np.concatenate([[0.0], np.cumsum(links.sum(0))])
-    first, last = np.array(spans).T
-    inside = from_own[last] - from_own[first]
-    recall = inside / max(from_own[-1], 1e-9)
-    precision = inside / np.maximum(from_all[last] - from_all[first], 1e-9)
-    scores = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
+
+def settle(
+    ranked: Sequence[Ranked],
+    text: str,
+    options: ProjectOptions,
+    taken: Sequence[tuple[Entity, Span]] = (),
+) -> list[Projection]:
+    """Give each entity a span or a reason, best-first.
+
+    Args:
+        ranked: the entities of one bead, ranked.
+        text: the target text that the spans are offsets of.
+        options: thresholds.
+        taken: source mentions and spans that are given away already.
+    """
+    given: dict[int, tuple[float, Span]] = {}
+    blocked: set[int] = set()
+    held = list(taken)
+    queue = [(-each.confidence(), each.entity.span, index, each) for index, each in enumerate(ranked)]
+    heapify(queue)
+    while queue:
+        negative, place, index, each = heappop(queue)
+        if not each.spans or -negative < options.keep:
+            continue
+        free = [all(_may_share(each.entity, span, *other) for other in held) for span in each.spans]
+        if free[0]:
+            given[index] = (-negative, each.spans[0])
+            held.append((each.entity, each.spans[0]))
+        else:
+            # What is left gains: one of these spans it is, or none.
+            blocked.add(index)
+            rest = each.without([n for n, may in enumerate(free) if not may])
+            heappush(queue, (-rest.confidence(), place, index, rest))
     return [
-        _Choice(entity, Span(target.units[a].span.start, target.units[b - 1].span.end), float(score))
-        for (a, b), score in zip(spans, scores, strict=True)
-        if score > 0
+        _found(each.entity, *given[index], text)
+        if index in given
+        else Projection(
+            each.entity.id,
+            round(each.confidence(), 4),
+            METHOD,
+            reason="taken" if index in blocked else _reason(each),
+        )
+        for index, each in enumerate(ranked)
     ]
 
 
-def _may_stand_together(one: _Choice, other: _Choice) -> bool:
-    return not one.span.overlaps(other.span) or one.entity.span.overlaps(other.entity.span)
+def _may_share(entity: Entity, span: Span, other: Entity, theirs: Span) -> bool:
+    """Say whether two may stand together: mentions overlap in the target only if they do in the source."""
+    return not span.overlaps(theirs) or entity.span.overlaps(other.span)
 
 
-def _projection(entity: Entity, choice: _Choice | None, best: float, target: UnitText) -> Projection:
-    if choice is None:
-        reason = "no-counterpart" if best == 0 else "below-threshold" if best < 1 else "taken"
-        return Projection(entity.id, round(min(best, 1.0), 4), METHOD, reason=reason)
-    found = Entity(entity.id, choice.span, choice.span.of(target.text), entity.label, entity.attributes)
-    return Projection(entity.id, round(min(choice.score, 1.0), 4), METHOD, entity=found)
+def _reason(ranked: Ranked) -> str:
+    """Say why an entity is lost: nothing in the target says it, or no span is good enough."""
+    dropped = not ranked.probabilities or ranked.lost > max(0.5, ranked.probabilities[0])
+    return "no-counterpart" if dropped else "below-threshold"
+
+
+def _found(entity: Entity, confidence: float, span: Span, text: str) -> Projection:
+    attributes = dict(entity.attributes)
+    if alias := alias_after(text, span.end):
+        attributes.setdefault("alias", alias)
+    made = Entity(entity.id, span, span.of(text), entity.label, attributes)
+    return Projection(entity.id, round(confidence, 4), METHOD, entity=made)
+
+
+def agree(
+    ranked: Sequence[Ranked], said: Callable[[Ranked, Span], str], options: ProjectOptions
+) -> Iterator[Ranked]:
+    """Yield the rankings of one document, weak ones corrected by strong ones of the same name.
+
+    Args:
+        ranked: all rankings of the document.
+        said: what a span of a ranking says, romanised.
+        options: thresholds; `consistency` is the gain.
+    """
+    from rapidfuzz import fuzz
+
+    forms: dict[str, list[str]] = {}
+    for each in ranked:
+        if each.confidence() >= max(options.accept, 0.9):
+            forms.setdefault(each.entity.text.casefold(), []).append(said(each, each.spans[0]))
+    for each in ranked:
+        known = forms.get(each.entity.text.casefold(), [])
+        if not known or each.confidence() >= options.accept:
+            yield each
+            continue
+        alike = [max(fuzz.ratio(said(each, span), form) for form in known) / 100 for span in each.spans]
+        yield each.reweighed(options.consistency * share for share in alike)

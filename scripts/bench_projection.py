@@ -1,0 +1,314 @@
+"""Measure entity projection: exact spans beside a plain word-alignment baseline, calibration, speed.
+
+    python scripts/train_ranker.py --folds folds.json
+    python scripts/bench_projection.py --folds folds.json
+
+With `--folds` every article is projected by weights that never saw it; without, by those that come with
+mtalign, which have seen these sets. The baseline takes the target units that the entity's units link to
+best, from the first to the last of them, particles at the end left out. Beads are the gold ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from projection_data import Case, read_cases
+from ranker_examples import FOLDS, fold
+
+from mtalign.alignment import Bead
+from mtalign.document import Document, Entity, Sentence, Span
+from mtalign.encode import Encoder, TokenVectors
+from mtalign.evaluate.rows import Row
+from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
+from mtalign.models import resolve
+from mtalign.project.document import Task, project_documents
+from mtalign.project.rank import ProjectOptions
+from mtalign.project.weights import Weights, read_weights
+from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
+from mtalign.words import Comparison, Linker, TokenEncoder, links_of
+
+
+class Remembering:
+    """An encoder that encodes every text once and says how long that took."""
+
+    def __init__(self, encoder: TokenEncoder) -> None:
+        self._encoder = encoder
+        self._known: dict[str, TokenVectors] = {}
+        self.seconds = 0.0
+
+    def token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
+        """Return the vectors of each text."""
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+            start = time.perf_counter()
+            self._known |= dict(zip(new, self._encoder.token_vectors(new, layers), strict=True))
+            self.seconds += time.perf_counter() - start
+        return [self._known[text] for text in texts]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one mention."""
+
+    data: str
+    lang: str
+    entity: str
+    gold: tuple[Span, ...]
+    baseline: Span | None
+    found: Span | None
+    confidence: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the span is exactly a gold one, or there is none where none should be."""
+        return self.found in self.gold if self.found else not self.gold
+
+
+def task_of(cases: Sequence[Case]) -> Task:
+    """Make one document of the cases of an article: each case a sentence on either side, and a bead."""
+    sides = []
+    for texts in ([case.source for case in cases], [case.target for case in cases]):
+        starts = np.cumsum([0, *(len(text) + 2 for text in texts)])
+        sentences = tuple(
+            Sentence(Span(int(at), int(at) + len(text)), n)
+            for n, (at, text) in enumerate(zip(starts, texts, strict=False))
+        )
+        sides.append(("\n\n".join(texts), sentences))
+    entities = [
+        Entity(
+            f"{n}-{mention.entity.id}",
+            mention.entity.span.shift(sentence.span.start),
+            mention.entity.text,
+            mention.entity.label,
+        )
+        for n, (case, sentence) in enumerate(zip(cases, sides[0][1], strict=True))
+        for mention in case.mentions
+    ]
+    source = Document(cases[0].group, "en", *sides[0], tuple(entities))
+    target = Document(cases[0].group, cases[0].lang, *sides[1])
+    return Task(source, target, [Bead((n,), (n,)) for n in range(len(cases))])
+
+
+def outcomes(
+    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+) -> list[Outcome]:
+    """Project all cases, each article by its fold's weights."""
+    found = []
+    for number, weights in enumerate(folds):
+        articles = [
+            list(own)
+            for _, own in groupby(
+                (case for case in cases if fold(case.group) == number),
+                lambda case: (case.data, case.group, case.lang),
+            )
+        ]
+        # Single sentences go in bundles, as rows of `mtalign project` do.
+        for at in range(0, len(articles), 64):
+            bundle = articles[at : at + 64]
+            for own, made in zip(
+                bundle,
+                project_documents([task_of(own) for own in bundle], linker.compare, options, weights),
+                strict=True,
+            ):
+                by_id = {each.source: each for each in made}
+                for n, (case, base) in enumerate(zip(own, baselines(own, linker), strict=True)):
+                    start = sum(len(each.target) + 2 for each in own[:n])
+                    for mention, plain in zip(case.mentions, base, strict=True):
+                        one = by_id[f"{n}-{mention.entity.id}"]
+                        span = (
+                            Span(one.entity.span.start - start, one.entity.span.end - start)
+                            if one.entity and one.entity.span.start >= start
+                            else None
+                        )
+                        found.append(
+                            Outcome(
+                                case.data,
+                                case.lang,
+                                mention.entity.text,
+                                mention.gold,
+                                plain,
+                                span,
+                                one.confidence,
+                            )
+                        )
+    return found
+
+
+def baselines(cases: Sequence[Case], linker: Linker) -> list[list[Span | None]]:
+    """Return the baseline's span for every mention of every case."""
+    pairs = [units_of(case) for case in cases]
+    return [
+        [baseline(mention.entity.span, *pair, compared) for mention in case.mentions]
+        for case, pair, compared in zip(cases, pairs, linker.compare(pairs), strict=True)
+    ]
+
+
+def units_of(case: Case) -> tuple[UnitText, UnitText]:
+    """Return both texts in units."""
+    source = unit_text(case.source, "en")
+    return source, set_aside_aliases(unit_text(case.target, case.lang), source)
+
+
+def baseline(entity: Span, source: UnitText, target: UnitText, compared: Comparison) -> Span | None:
+    """Project by the best link of each unit: from the first to the last unit linked."""
+    rows = [
+        n for n, unit in enumerate(source.units) if unit.span.overlaps(entity) and compared.links[n].any()
+    ]
+    linked = {int(compared.links[n].argmax()) for n in rows}
+    while linked and target.units[max(linked)].particle:
+        linked.remove(max(linked))
+    if not linked:
+        return None
+    return Span(target.units[min(linked)].span.start, target.units[max(linked)].span.end)
+
+
+def print_accuracy(found: Sequence[Outcome]) -> None:
+    """Print exact spans by set and language."""
+    print(f"{'set':8}{'lang':5}{'mentions':>9}{'baseline':>10}{'mtalign':>9}{'lost':>7}{'precision':>11}")
+    for key, own in _by(found, lambda each: (each.data, each.lang)).items():
+        judged = [each for each in own if each.gold]
+        plain = sum(each.baseline in each.gold for each in judged) / len(judged)
+        exact = sum(each.right for each in judged) / len(judged)
+        kept = [each for each in own if each.found]
+        print(
+            f"{key[0]:8}{key[1]:5}{len(judged):9}{plain:10.3f}{exact:9.3f}"
+            f"{sum(each.found is None for each in judged) / len(judged):7.3f}"
+            f"{sum(each.right for each in kept) / max(len(kept), 1):11.3f}"
+        )
+
+
+def print_calibration(found: Sequence[Outcome]) -> None:
+    """Print the reliability table, the expected calibration error and precision at coverage."""
+    kept = [each for each in found if each.found]
+    print(f"\n{'confidence':12}{'spans':>7}{'mean':>7}{'right':>7}")
+    error = 0.0
+    for step in range(10):
+        own = [each for each in kept if min(int(each.confidence * 10), 9) == step]
+        if own:
+            mean, right = (
+                float(np.mean([getattr(each, name) for each in own])) for name in ("confidence", "right")
+            )
+            error += abs(mean - right) * len(own) / len(kept)
+            print(f"{step / 10:.1f} to {step / 10 + 0.1:.1f}  {len(own):7}{mean:7.3f}{right:7.3f}")
+    print(f"expected calibration error {error:.4f}")
+    print(f"\nprecision at coverage  {'.80':>7}{'.90':>7}{'.95':>7}")
+    for key, own in _by(found, lambda each: (each.data, each.lang)).items():
+        judged = sorted(
+            (each for each in own if each.gold), key=lambda each: -each.confidence if each.found else 0
+        )
+        shares = [
+            np.mean([each.right for each in judged[: int(share * len(judged))]]) for share in (0.8, 0.9, 0.95)
+        ]
+        print(f"{key[0]:8}{key[1]:15}" + "".join(f"{share:7.3f}" for share in shares))
+
+
+def _by(found: Sequence[Outcome], key) -> dict[tuple[str, str], list[Outcome]]:  # type: ignore[no-untyped-def]
+    groups: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
+    for each in found:
+        groups[key(each)].append(each)
+    return groups
+
+
+def print_speed(cases: Sequence[Case], linker: Linker, encoder: Remembering) -> None:
+    """Print milliseconds a pair beyond the encoder: units, links, features, ranking."""
+    articles = [list(own) for _, own in groupby(cases, lambda case: (case.group, case.lang))]
+    before, start = encoder.seconds, time.process_time()
+    project_documents([task_of(own) for own in articles], linker.compare)
+    taken = time.process_time() - start - (encoder.seconds - before)
+    print(f"{len(cases)} pairs to {cases[0].lang}: {1000 * taken / len(cases):.1f} ms of processor a pair")
+
+
+def print_words(path: Path, linker: Linker) -> None:
+    """Print precision, recall and F1 of word links on XL-WA en-ru, given tokens as units."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    pairs = [(_tokens(left, "en"), _tokens(right, "ru")) for left, right, _ in rows]
+    matrices = linker.link(pairs)
+    gold = [_links(number, links) for number, (_, _, links) in enumerate(rows)]
+    for name, ruled in (("plain", False), ("with the function-word rule", True)):
+        found = [
+            links_of(matrix, source if ruled else None)
+            for matrix, (source, _) in zip(matrices, pairs, strict=True)
+        ]
+        pred = [
+            _links(number, " ".join(f"{each.source}-{each.target}" for each in links))
+            for number, links in enumerate(found)
+        ]
+        scores = evaluate_words(gold, pred)
+        print(f"word links, {path.name}, {name}: F1 {scores.links.f1:.4f}, AER {scores.aer:.4f}")
+
+
+def _links(number: int, links: str) -> Row[Links]:
+    return Row(to_links(WordRow(str(number), links), str(number)), str(number))
+
+
+def _tokens(text: str, lang: str) -> UnitText:
+    return UnitText(lang, text, tuple(Unit(Span(*match.span())) for match in re.finditer(r"\S+", text)))
+
+
+def print_rates(cases: Sequence[Case], encoder: Encoder, folder: str) -> None:
+    """Print pairs a second through the encoder, batched, beside simalign's on layer 7 of the same weights."""
+    start = time.perf_counter()
+    encoder.token_vectors([text for case in cases for text in (case.source, case.target)], (5, 6, 7))
+    ours = len(cases) / (time.perf_counter() - start)
+    print(f"encoder, batched: {ours:.1f} pairs a second")
+    try:
+        from simalign import SentenceAligner
+    except ImportError:
+        print("simalign is not installed: pip install simalign")
+        return
+    aligner = SentenceAligner(model=folder, token_type="bpe", matching_methods="a", device="cpu", layer=7)
+    start = time.perf_counter()
+    for case in cases:
+        aligner.get_word_aligns(case.source.split(), case.target.split())
+    theirs = len(cases) / (time.perf_counter() - start)
+    print(f"simalign, pair by pair: {theirs:.1f} pairs a second; ours is {ours / theirs:.1f} times that")
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--encoder", default="starter:e5-small")
+    parser.add_argument("--folds", type=Path)
+    parser.add_argument("--consistency", type=float, default=ProjectOptions().consistency)
+    options = parser.parse_args()
+    cases = read_cases(options.data)
+    files = resolve(options.encoder)
+    encoder = Encoder(files)
+    run(cases, Remembering(encoder), options.folds, ProjectOptions(consistency=options.consistency))
+    words = options.data / "words/xlwa_en-ru.dev.tsv"
+    if words.exists():
+        print_words(words, Linker(encoder))
+    print_rates([case for case in cases if case.data == "news"][:60], encoder, str(files.path))
+
+
+def run(cases: Sequence[Case], encoder: Remembering, folds: Path | None, options: ProjectOptions) -> None:
+    """Project, and print the tables."""
+    linker = Linker(encoder)
+    weights = (
+        msgspec.json.decode(folds.read_bytes(), type=list[dict[str, Weights]])
+        if folds
+        else [read_weights()] * FOLDS
+    )
+    found = outcomes(cases, linker, weights, options)
+    print_accuracy(found)
+    print_calibration(found)
+    print()
+    for lang in ("ko", "uk"):
+        print_speed(
+            [case for case in cases if (case.data, case.lang) == ("news", lang)][:200], linker, encoder
+        )
+
+
+if __name__ == "__main__":
+    main()
