@@ -15,6 +15,7 @@ help:
 	@echo "make test    all tests"
 	@echo "make check   ruff, mypy, import contracts"
 	@echo "make bench   the benchmarks behind docs/benchmarks.md"
+	@echo "make docs    docs/commands.md, from the commands themselves"
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +42,10 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python scripts/bench_segmentation.py
+	$(BIN)/python scripts/bench_checks.py
+
+docs: $(STAMP)
+	$(BIN)/typer mtalign.cli utils docs --name mtalign --title "The commands" --output docs/commands.md
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -182,7 +182,7 @@ def test_noise_raises_the_null_penalty() -> None:
 
     found = {b.left[0] for b in align(*sides) if b.kind == "1-1" and b.left == b.right}
     assert found >= gold
-    assert alone(BeadOptions(null=0.0)) <= alone(BeadOptions())
+    assert alone(BeadOptions(skip=0.0)) <= alone(BeadOptions())
 
 
 # --- Long texts ------------------------------------------------------------------------------------------

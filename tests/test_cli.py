@@ -52,6 +52,12 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
     assert is_group or "Example" in result.output
 
 
+def test_every_command_is_in_the_docs() -> None:
+    reference = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    missing = [command for command in all_commands()[1:] if f"`mtalign {' '.join(command)}`" not in reference]
+    assert not missing, "run make docs"
+
+
 def test_starting_imports_nothing_heavy() -> None:
     code = (
         "import sys, mtalign, mtalign.cli\n"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mtalign.config import digest, load
 from mtalign.errors import ConfigError
@@ -44,6 +45,15 @@ def test_errors_name_the_file_and_the_key(tmp_path: Path, content: str, message:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path / "none.yaml")
+
+
+def test_every_option_can_be_written_in_yaml(tmp_path: Path) -> None:
+    # An option called `null` could not: YAML reads that key as nothing.
+    path = tmp_path / "all.yaml"
+    path.write_text(MINIMAL)
+    whole = load(path)
+    path.write_text(yaml.safe_dump(whole.model_dump(mode="json")))
+    assert load(path) == whole
 
 
 def test_a_digest_changes_with_every_option(tmp_path: Path) -> None:

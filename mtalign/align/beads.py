@@ -48,13 +48,13 @@ _NULL_SLOPE = 0.7
 class BeadOptions:
     """How beads may look.
 
-    `largest` bounds the sentences of a bead, both sides together. `null` is the score of a sentence
+    `largest` bounds the sentences of a bead, both sides together. `skip` is the score of a sentence
     left unaligned, in units of the document's median best 1-1 score: 0 suits translations that are
     complete, values up to 0.2 let noisy texts drop more. None estimates it from the document.
     """
 
     largest: int = 4
-    null: float | None = None
+    skip: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def align(left: Side, right: Side, options: BeadOptions | None = None) -> tuple[
         alone = [Bead((i,), ()) for i in range(len(left))] + [Bead((), (j,)) for j in range(len(right))]
         return tuple(alone)
     lattice = _lattice(left, right, options.largest)
-    if options.null is not None:
-        return _best_beads(lattice, options.null)
+    if options.skip is not None:
+        return _best_beads(lattice, options.skip)
     # Sentences that stay alone at no cost tell how noisy the texts are.
     first = _best_beads(lattice, 0.0)
     alone_share = sum(len(b.left) + len(b.right) for b in first if not b.left or not b.right)
