@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from hashlib import sha256
 from importlib.metadata import version
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from mtalign import __version__
@@ -53,8 +55,8 @@ class Models:
         roles = {"encoder": self.config.encoder.model}
         roles |= {f"translator {lang}": self._translator(lang).model for lang in translated}
         return [
-            UsedModel(role, files.name, files.revision, files.fingerprint, files.license, files.demo)
-            for role, files in ((role, self._find(name)) for role, name in roles.items())
+            UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
+            for role, found in ((role, self._find(name)) for role, name in roles.items())
         ]
 
     @cached_property
@@ -90,7 +92,8 @@ class Models:
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
 
-        It holds the versions, the models with their fingerprints, and a digest of each stage's options.
+        It holds the versions, the models with their fingerprints, a digest of the package's own weights and
+        examples, and one of each stage's options.
         """
         config = self.config
         encoder = self._find(config.encoder.model)
@@ -99,6 +102,7 @@ class Models:
             f"transformers:{version('transformers')}",
             f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(config.encoder)}",
             f"entities:{config.entities}",
+            f"data:{_data_digest()}",
             *(
                 f"{stage}:{digest(getattr(config, stage))}"
                 for stage in ("align", "words", "project", "check")
@@ -106,8 +110,8 @@ class Models:
         ]
         for lang in sorted(translated):
             chosen = self._translator(lang)
-            files = self._find(chosen.model)
-            parts.append(f"{lang}:{files.name}#{files.fingerprint}/{digest(chosen)}")
+            model = self._find(chosen.model)
+            parts.append(f"{lang}:{model.name}#{model.fingerprint}/{digest(chosen)}")
         return "|".join(parts)
 
     def _find(self, name: str) -> ModelFiles:
@@ -123,3 +127,10 @@ class Models:
                 f"of its own; add translate.{lang} (or translate.default) to it"
             )
         return chosen
+
+
+@cache
+def _data_digest() -> str:
+    """Return a digest of the data inside the package that decides what records look like."""
+    data = (files("mtalign.project") / "weights.json", files("mtalign.translate") / "few_shot.json")
+    return sha256(b"".join(each.read_bytes() for each in data)).hexdigest()[:8]
