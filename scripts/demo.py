@@ -19,7 +19,7 @@ from pathlib import Path
 from mtalign.cli import app, quieten_libraries
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "summit"
-QUERY = "전력망을 복구하는 데 필요한 부품"
+QUERY = "변압기는 언제 항구를 떠나나?"  # when do the transformers leave the port?
 
 
 def mtalign(*args: str | Path, makes: Path | None = None, after: Path | None = None) -> None:
