@@ -44,6 +44,7 @@ class Models:
         self.config = config
         self._files: dict[str, ModelFiles] = {}
         self._engines: dict[TranslatorConfig, Engine] = {}
+        self._signatures: dict[tuple[str, ...], str] = {}
 
     def find(self, translated: Iterable[str]) -> list[UsedModel]:
         """Resolve the encoder and the translators into the given languages, without loading weights.
@@ -95,6 +96,13 @@ class Models:
         It holds the versions, the models with their fingerprints, a digest of the package's own weights and
         examples, and one of each stage's options.
         """
+        langs = tuple(sorted(translated))
+        # Asked for twice per article, and the same for all that lack the same translations.
+        if langs not in self._signatures:
+            self._signatures[langs] = self._make_signature(langs)
+        return self._signatures[langs]
+
+    def _make_signature(self, langs: tuple[str, ...]) -> str:
         config = self.config
         encoder = self._find(config.encoder.model)
         parts = [
@@ -108,7 +116,7 @@ class Models:
                 for stage in ("align", "words", "project", "check")
             ),
         ]
-        for lang in sorted(translated):
+        for lang in langs:
             chosen = self._translator(lang)
             model = self._find(chosen.model)
             parts.append(f"{lang}:{model.name}#{model.fingerprint}/{digest(chosen)}")

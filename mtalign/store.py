@@ -44,12 +44,17 @@ _key_decoder = msgspec.json.Decoder(_Key)
 _reject_decoder = msgspec.json.Decoder(Rejected)
 
 
+def is_run(path: Path) -> bool:
+    """Say whether there is a run directory at `path`."""
+    return (path / MANIFEST).is_file()
+
+
 class Run:
     """A run directory, for reading. Records are streamed; only their ids and places are held."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not (path / MANIFEST).is_file():
+        if not is_run(path):
             raise StoreError(
                 f"{path} is not a run directory (it has no {MANIFEST}); mtalign run -o makes one"
             )
@@ -143,16 +148,17 @@ def write_atomically(path: Path, content: str) -> None:
     """Replace a file in one move, so that nobody ever reads half of it."""
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as scratch:
+    ) as stream:
+        scratch = Path(stream.name)
         try:
-            scratch.write(content)
-            scratch.flush()
-            os.fsync(scratch.fileno())
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+            scratch.chmod(0o644)
+            scratch.replace(path)
         except BaseException:
-            Path(scratch.name).unlink()
+            scratch.unlink()
             raise
-    Path(scratch.name).chmod(0o644)
-    Path(scratch.name).replace(path)
 
 
 def _scan(path: Path) -> Iterator[tuple[int, _Key]]:
@@ -171,7 +177,7 @@ def _scan(path: Path) -> Iterator[tuple[int, _Key]]:
 
 
 def _refuse_foreign_folder(path: Path) -> None:
-    if path.is_dir() and not (path / MANIFEST).exists() and any(path.iterdir()):
+    if path.is_dir() and not is_run(path) and any(path.iterdir()):
         raise StoreError(f"{path} is not empty and is not a run directory; choose another folder with -o")
 
 
@@ -199,8 +205,3 @@ def _end_of_last_line(stream: BinaryIO) -> int:
             return start + at + 1
         end = start
     return 0
-
-
-def is_run(path: Path) -> bool:
-    """Say whether there is a run directory at `path`."""
-    return (path / MANIFEST).is_file()

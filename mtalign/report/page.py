@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -24,6 +22,7 @@ from mtalign.record import Record, Rejected
 from mtalign.report.article import LOW_CONFIDENCE, ArticleView, article_view, two_digits
 from mtalign.report.markup import Close, Open, plain, visible, worded
 from mtalign.report.overview import BINS, overview
+from mtalign.store import write_atomically
 
 HUES = 10
 """How many label colours the style sheet has."""
@@ -39,18 +38,13 @@ def write_report(records: Iterable[Record], rejected: Sequence[Rejected], out: P
         UsageError: the file cannot be written.
     """
     page = render(records, rejected, title)
-    scratch = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(page, encoding="utf-8", newline="\n")
-        scratch.replace(out)
+        write_atomically(out, page)
     except OSError as error:
         raise UsageError(
             f"cannot write the report {out}: {error.strerror or error}; choose another place with -o"
         ) from error
-    finally:
-        with suppress(OSError):
-            scratch.unlink()
 
 
 def render(records: Iterable[Record], rejected: Sequence[Rejected], title: str) -> str:
