@@ -22,6 +22,7 @@ from mtalign.models import ModelFiles, resolve
 if TYPE_CHECKING:
     from mtalign.encode import Encoder
     from mtalign.translate.engine import Engine
+    from mtalign.translate.translator import Translator
     from mtalign.words import Linker
 
 
@@ -89,6 +90,12 @@ class Models:
         if chosen not in self._engines:
             self._engines[chosen] = load_engine(self._find(chosen.model), chosen.options)
         return self._engines[chosen]
+
+    def translator(self, lang: str) -> Translator:
+        """Return what translates into a language: its engine, and all that chooses and checks."""
+        from mtalign.translate.translator import Translator
+
+        return Translator(self.engine(lang), self.encoder)
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
