@@ -12,7 +12,14 @@ import sys
 import typer
 
 from mtalign import __version__
-from mtalign.cli import align, evaluate, products, run, stages
+from mtalign.cli import (
+    align,
+    evaluate,
+    products,
+    publish,
+    run,
+    stages,
+)
 from mtalign.errors import MtalignError
 
 USAGE_ERROR = 2
@@ -29,7 +36,14 @@ app = typer.Typer(
 )
 
 
-for _commands in (run, stages, align, products, evaluate):
+for _commands in (
+    run,
+    stages,
+    align,
+    publish,
+    products,
+    evaluate,
+):
     _commands.register(app)
 
 

@@ -12,7 +12,7 @@ from mtalign.publish.embeddings import EMBEDDINGS
 from mtalign.publish.existing import BEGIN, END, TAG, front_matter
 from mtalign.publish.licence import Licence
 from mtalign.publish.ner import NER
-from mtalign.publish.rows import ENTITIES, SENTENCES
+from mtalign.publish.rows import SENTENCES
 from mtalign.publish.survey import Survey
 from mtalign.publish.tables import Rows
 
@@ -76,9 +76,9 @@ def card(found: Survey, facts: Facts) -> str:
         "## What is in it",
         _config_table(facts),
         "Offsets count Unicode code points into the texts of `articles`, half-open; in `ner-*`, into the\n"
-        "sentence. The `id` of a mention is that of the source mention, and links the languages; that of a\n"
-        "sentence is `article:language:number`. Sentences without a counterpart in another language stand in\n"
-        f"`sentences` and `articles` only: {found.null_beads:,} of {found.beads:,} beads.",
+        "sentence. The `id` of a mention is that of the source mention, and links the languages; that of\n"
+        "a sentence is `article:language:number`. Sentences without a counterpart in another language\n"
+        f"are in no pair: {found.null_beads:,} of {found.beads:,} beads.",
         _splits(facts),
         "## How to load it",
         _loading(facts.rows),
@@ -157,9 +157,10 @@ def _splits(facts: Facts) -> str:
     if len({split for splits in facts.rows.values() for split in splits}) < 2:
         return ""
     return (
-        "The split of an article is chosen by a hash of its id, or, where it has near-duplicates (MinHash over\n"
-        f"characters, similarity from .5), of the smallest id among them: {facts.near_duplicates:,} articles\n"
-        "have some. So an article, its reprints and their translations are in one split."
+        "The split of an article is chosen by a hash of its id, or, where it has near-duplicates (MinHash\n"
+        "over characters, similarity from .5), of the smallest id among them:\n"
+        f"{facts.near_duplicates:,} articles have some. So an article, its reprints and their translations\n"
+        "are in one split."
     )
 
 
@@ -289,8 +290,8 @@ def _tag_limits(rows: Rows) -> list[str]:
     if not any(name.startswith(NER) for name in rows):
         return []
     return [
-        "- Tags in `ner-*` hold no nested mentions (`spans` does). Where `missing` is not 0, the sentence holds\n"
-        "  mentions that were lost on the way, and their tokens are tagged `O`: leave it out of training."
+        "- Tags in `ner-*` hold no nested mentions (`spans` does). Where `missing` is not 0, mentions of\n"
+        "  the sentence were lost on the way, and their tokens are tagged `O`: leave it out of training."
     ]
 
 
@@ -299,8 +300,8 @@ def _scan_limits(scanned: Mapping[str, int] | None) -> str:
         return "- Nobody looked for personal data or secrets in the texts."
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in scanned.items()) or "nothing"
     return (
-        f"- A scan for e-mail addresses, telephone, card and account numbers, and keys found: {kinds}. It is\n"
-        "  pattern matching: names, addresses and anything in words it cannot find."
+        f"- A scan for e-mail addresses, telephone, card and account numbers, and keys found: {kinds}.\n"
+        "  It matches patterns: names, street addresses and anything in words it cannot find."
     )
 
 

@@ -8,7 +8,7 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 480, 200, 10, 30, 24
 
 
 def histogram(counts: Mapping[int, int], title: str) -> str:
-    """Return a histogram of ten bars over 0 to 1 (0 is [0, 0.1), 9 is [0.9, 1]) as the text of an SVG file."""
+    """Return the text of an SVG file: ten bars over 0 to 1, where 0 is [0, 0.1) and 9 is [0.9, 1]."""
     step = (_WIDTH - 2 * _LEFT) / 10
     room = _HEIGHT - _TOP - _BOTTOM
     highest = max(counts.values(), default=0) or 1

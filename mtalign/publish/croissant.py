@@ -143,7 +143,7 @@ def _field(config: str, column: str, feature: Any) -> dict[str, Any] | None:
     """Return the field of a column, None where Croissant has no words for it."""
     inner, repeated = _unwrapped(feature)
     name = f"{config}/{column}"
-    field = {"@type": "cr:Field", "@id": name, "name": column}
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": column}
     if repeated:
         field["repeated"] = True
     if (data_type := _data_type(inner)) is not None:

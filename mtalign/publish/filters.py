@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -80,7 +79,7 @@ def sentence_at(document: Document, span: Span) -> int | None:
 
 
 def _reason(
-    projection: Projection, document: Document, away: Iterable[int], filters: Filters
+    projection: Projection, document: Document, away: frozenset[int], filters: Filters
 ) -> tuple[str, str] | None:
     """Return which filter takes a mention out, and the words for it."""
     if projection.entity is None:
@@ -89,7 +88,8 @@ def _reason(
         return "reviewed-only", "nobody reviewed it"
     if projection.confidence < filters.min_confidence:
         return "min-confidence", f"confidence below {filters.min_confidence:g}"
-    if sentence_at(document, projection.entity.span) in away:
+    number = sentence_at(document, projection.entity.span)
+    if number is not None and number in away:
         return "drop-flagged", "its sentence is flagged"
     return None
 

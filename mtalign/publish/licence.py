@@ -34,7 +34,7 @@ _CC_ADDRESS = re.compile(r"^(?:https?://)?creativecommons\.org/(?:licenses|publi
 
 @dataclass(frozen=True)
 class Licence:
-    """The licence of a dataset: its name on the hub, why it is `other` where it is, and if that forbids it."""
+    """The licence: its name on the hub, why it is `other` where it is, and if that is a conflict."""
 
     name: str
     reason: str | None = None

@@ -55,7 +55,7 @@ class Published:
     demo: bool
     near_duplicates: int
     removed: tuple[tuple[str, str, int], ...]
-    scanned: dict[str, int] | None
+    scanned: Mapping[str, int] | None
     files: tuple[str, ...]
 
 
