@@ -18,10 +18,13 @@ from mtalign import __version__
 from mtalign.config import Config, TranslatorConfig, digest
 from mtalign.errors import ConfigError
 from mtalign.models import ModelFiles, resolve
+from mtalign.translate.openai import api_key
+from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 
 if TYPE_CHECKING:
     from mtalign.encode import Encoder
     from mtalign.translate.engine import Engine
+    from mtalign.translate.translator import Translator
     from mtalign.words import Linker
 
 
@@ -53,12 +56,18 @@ class Models:
             ModelUnavailable: one of them cannot be had.
             ConfigError: the configuration names no translator for a language.
         """
-        roles = {"encoder": self.config.encoder.model}
-        roles |= {f"translator {lang}": self._translator(lang).model for lang in translated}
-        return [
-            UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
-            for role, found in ((role, self._find(name)) for role, name in roles.items())
-        ]
+        used = [_used("encoder", self._find(self.config.encoder.model))]
+        for lang in translated:
+            chosen = self._translator(lang)
+            role = f"translator {lang}"
+            if isinstance(chosen.options, OpenAIOptions):
+                # Nothing to find, but the key must be there.
+                api_key(chosen.options)
+                where = chosen.options.base_url
+                used.append(UsedModel(role, chosen.model, None, where, chosen.options.license, False))
+            else:
+                used.append(_used(role, self._find(chosen.model)))
+        return used
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -83,12 +92,26 @@ class Models:
 
     def engine(self, lang: str) -> Engine:
         """Return the engine that translates into a language; one model serves all its languages."""
-        from mtalign.translate.transformers import load_engine
-
         chosen = self._translator(lang)
         if chosen not in self._engines:
-            self._engines[chosen] = load_engine(self._find(chosen.model), chosen.options)
+            self._engines[chosen] = self._load_engine(chosen)
         return self._engines[chosen]
+
+    def translator(self, lang: str) -> Translator:
+        """Return what translates into a language: its engine, and all that chooses and checks."""
+        from mtalign.translate.translator import Translator
+
+        return Translator(self.engine(lang), self.encoder)
+
+    def _load_engine(self, chosen: TranslatorConfig) -> Engine:
+        from mtalign.translate import ctranslate2, openai, transformers
+
+        if isinstance(chosen.options, OpenAIOptions):
+            return openai.load_engine(chosen.model, chosen.options)
+        files = self._find(chosen.model)
+        if isinstance(chosen.options, CTranslate2Options):
+            return ctranslate2.load_engine(files, chosen.options)
+        return transformers.load_engine(files, chosen.options)
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
@@ -118,8 +141,13 @@ class Models:
         ]
         for lang in langs:
             chosen = self._translator(lang)
-            model = self._find(chosen.model)
-            parts.append(f"{lang}:{model.name}#{model.fingerprint}/{digest(chosen)}")
+            model = chosen.model
+            if not isinstance(chosen.options, OpenAIOptions):
+                found = self._find(model)
+                model = f"{found.name}#{found.fingerprint}"
+            parts.append(f"{lang}:{model}/{digest(chosen)}")
+            if chosen.engine == "ctranslate2":
+                parts.append(f"ctranslate2:{version('ctranslate2')}")
         return "|".join(parts)
 
     def _find(self, name: str) -> ModelFiles:
@@ -135,6 +163,10 @@ class Models:
                 f"of its own; add translate.{lang} (or translate.default) to it"
             )
         return chosen
+
+
+def _used(role: str, found: ModelFiles) -> UsedModel:
+    return UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
 
 
 @cache

@@ -23,7 +23,7 @@ from mtalign.project.document import Task, project_documents
 from mtalign.record import Issue, Origin, Record, Rejected, encode_json, pair_key
 from mtalign.segment import segment, split_sentences
 from mtalign.store import Writer
-from mtalign.translate.document import translate_document
+from mtalign.translate.document import translate_documents
 
 if TYPE_CHECKING:
     from mtalign.load import Models
@@ -135,11 +135,11 @@ def _annotate(work: _Work, models: Models) -> None:
 
 
 def _translate(work: _Work, lang: str, models: Models) -> None:
-    engine = models.engine(lang)
+    translator = models.translator(lang)
     with work.timed(f"translate {lang}"):
-        made = translate_document(work.source, lang, engine, split_sentences, models.encoder)
+        (made,) = translate_documents([work.source], lang, translator, split_sentences)
     work.targets[lang] = made.document
-    work.origins[lang] = engine.origin
+    work.origins[lang] = translator.origin
     work.beads[pair_key(work.source.lang, lang)] = made.beads
     work.issues += made.issues
 

@@ -6,7 +6,7 @@ as many, in order; a row that cannot be used comes back as the error that says w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +23,7 @@ from mtalign.languages import language
 from mtalign.project.document import Task, project_documents
 from mtalign.record import Projection, Rejected, pair_key
 from mtalign.segment import segment, split_sentences
-from mtalign.translate.document import translate_document
+from mtalign.translate.document import Translated, translate_documents
 from mtalign.units import Unit, UnitText, unit_text
 from mtalign.words import links_of
 
@@ -273,23 +273,34 @@ def translate_rows(targets: Sequence[str]) -> Stage:
     """Return the stage that translates each row's text into the target languages."""
 
     def translate(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
-        return [_attempt(lambda row, _: _translate_row(row, targets, models), row, models) for row in rows]
+        read = [_attempt(_translation_source, row, models) for row in rows]
+        sources = [each for each in read if not isinstance(each, InputError)]
+        made = {
+            lang: translate_documents(sources, lang, models.translator(lang), split_sentences)
+            for lang in targets
+        }
+        results = zip(*made.values(), strict=True)
+        return [
+            each
+            if isinstance(each, InputError)
+            else _translated_row(row, dict(zip(targets, next(results), strict=True)), models)
+            for row, each in zip(rows, read, strict=True)
+        ]
 
     return translate
 
 
-def _translate_row(row: JsonRow, targets: Sequence[str], models: Models) -> JsonRow:
+def _translation_source(row: JsonRow, _: Models) -> Document:
     typed = _typed(row, TranslateRow)
-    source = segment(Document(str(typed.id), language(typed.lang).code, typed.text))
-    made = {
-        lang: translate_document(source, lang, models.engine(lang), split_sentences, models.encoder)
-        for lang in targets
-    }
+    return segment(Document(str(typed.id), language(typed.lang).code, typed.text))
+
+
+def _translated_row(row: JsonRow, made: Mapping[str, Translated], models: Models) -> JsonRow:
     return {
-        "id": typed.id,
-        "source": typed.text,
+        "id": row["id"],
+        "source": row["text"],
         "translations": {lang: each.document.text for lang, each in made.items()},
-        "engine": {lang: msgspec.to_builtins(models.engine(lang).origin) for lang in targets},
+        "engine": {lang: msgspec.to_builtins(models.translator(lang).origin) for lang in made},
         "issues": [msgspec.to_builtins(issue) for each in made.values() for issue in each.issues],
     }
 

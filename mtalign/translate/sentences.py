@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mtalign.record import Issue, Severity
-from mtalign.translate.engine import Engine, Hypothesis
+from mtalign.translate.engine import Hypothesis
 from mtalign.translate.limits import split_at_clauses
-from mtalign.translate.rerank import Encoder, rank
+from mtalign.translate.rerank import rank
+from mtalign.translate.translator import Translator
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Translations:
 
 
 def translate_sentences(
-    sentences: Sequence[str], source: str, target: str, engine: Engine, encoder: Encoder | None = None
+    sentences: Sequence[str], source: str, target: str, translator: Translator
 ) -> Translations:
     """Translate sentences, each for itself.
 
@@ -38,12 +39,12 @@ def translate_sentences(
         sentences: the source sentences; line breaks and runs of white space inside are read as a space.
         source: language code of the sentences.
         target: language code of the translations.
-        engine: makes the hypotheses.
-        encoder: helps to choose among them; without one the engine's first is taken.
+        translator: makes the hypotheses and chooses among them.
 
     Raises:
         ConfigError: the engine does not translate between these languages.
     """
+    engine = translator.engine
     engine.check_languages(source, target)
     lines = [one_line(sentence) for sentence in sentences]
     limit = engine.limit(source, target)
@@ -53,7 +54,7 @@ def translate_sentences(
 
     parts = {line: split_at_clauses(line, count, limit) for line in dict.fromkeys(lines) if has_letters(line)}
     wanted = list(dict.fromkeys(span.of(line) for line, spans in parts.items() for span in spans))
-    best = dict(zip(wanted, _best(wanted, source, target, engine, encoder), strict=True))
+    best = dict(zip(wanted, _best(wanted, source, target, translator), strict=True))
 
     texts: list[str] = []
     issues: list[Issue] = []
@@ -79,14 +80,12 @@ def has_letters(text: str) -> bool:
     return any(char.isalpha() for char in text)
 
 
-def _best(
-    wanted: list[str], source: str, target: str, engine: Engine, encoder: Encoder | None
-) -> list[Hypothesis]:
+def _best(wanted: list[str], source: str, target: str, translator: Translator) -> list[Hypothesis]:
     if not wanted:
         return []
-    hypotheses = engine.translate(wanted, source, target)
-    if encoder:
-        hypotheses = rank(wanted, hypotheses, source, target, encoder=encoder)
+    hypotheses = translator.engine.translate(wanted, source, target)
+    if translator.encoder:
+        hypotheses = rank(wanted, hypotheses, source, target, encoder=translator.encoder)
     return [each[0] for each in hypotheses]
 
 
