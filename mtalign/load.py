@@ -15,13 +15,17 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from mtalign import __version__
-from mtalign.config import Config, TranslatorConfig, digest
+from mtalign.config import Config, EngineConfig, TranslatorConfig, digest
 from mtalign.errors import ConfigError
 from mtalign.models import ModelFiles, resolve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mtalign.encode import Encoder
     from mtalign.translate.engine import Engine
+    from mtalign.translate.memory import Memory
+    from mtalign.translate.terms import Terms
     from mtalign.translate.translator import Translator
     from mtalign.words import Linker
 
@@ -41,10 +45,13 @@ class UsedModel:
 class Models:
     """Everything that is loaded from weights, on first use."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, memory: Path | None = None) -> None:
+        """Name the models of a configuration; `memory` is the file that remembers translations."""
         self.config = config
+        self._memory_path = memory
         self._files: dict[str, ModelFiles] = {}
-        self._engines: dict[TranslatorConfig, Engine] = {}
+        self._engines: dict[tuple[str, str, object], Engine] = {}
+        self._translators: dict[TranslatorConfig, Translator] = {}
         self._signatures: dict[tuple[str, ...], str] = {}
 
     def find(self, translated: Iterable[str]) -> list[UsedModel]:
@@ -55,7 +62,11 @@ class Models:
             ConfigError: the configuration names no translator for a language.
         """
         roles = {"encoder": self.config.encoder.model}
-        roles |= {f"translator {lang}": self._translator(lang).model for lang in translated}
+        for lang in translated:
+            chosen = self._translator(lang)
+            roles[f"translator {lang}"] = chosen.model
+            if chosen.fallback:
+                roles[f"fallback {lang}"] = chosen.fallback.model
         return [
             UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
             for role, found in ((role, self._find(name)) for role, name in roles.items())
@@ -82,20 +93,63 @@ class Models:
 
         return Linker(self.encoder, self.config.words)
 
+    @cached_property
+    def terms(self) -> Terms:
+        """The glossary and the patterns of text that is not translated.
+
+        Raises:
+            ConfigError: the glossary cannot be read.
+        """
+        from mtalign.translate.terms import Terms, read_glossary
+
+        chosen = self.config.terms
+        return Terms(read_glossary(chosen.glossary) if chosen.glossary else (), chosen.protect)
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """The translation memory, if one is used.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        from mtalign.translate.memory import Memory
+
+        return Memory(self._memory_path) if self._memory_path else None
+
     def engine(self, lang: str) -> Engine:
         """Return the engine that translates into a language; one model serves all its languages."""
+        return self._engine(self._translator(lang))
+
+    def _engine(self, chosen: EngineConfig) -> Engine:
         from mtalign.translate.transformers import load_engine
 
-        chosen = self._translator(lang)
-        if chosen not in self._engines:
-            self._engines[chosen] = load_engine(self._find(chosen.model), chosen.options)
-        return self._engines[chosen]
+        key = (chosen.engine, chosen.model, chosen.options)
+        if key not in self._engines:
+            self._engines[key] = load_engine(self._find(chosen.model), chosen.options)
+        return self._engines[key]
 
     def translator(self, lang: str) -> Translator:
-        """Return what translates into a language: its engine, and all that chooses and checks."""
+        """Return what translates into a language: its engine, and all that chooses, checks and remembers."""
+        from mtalign.check import Judge
+        from mtalign.translate.prompts import examples
         from mtalign.translate.translator import Translator
 
-        return Translator(self.engine(lang), self.encoder)
+        chosen = self._translator(lang)
+        if chosen not in self._translators:
+            self._translators[chosen] = Translator(
+                self._engine(chosen),
+                encoder=self.encoder,
+                weights=chosen.weights,
+                candidates=chosen.candidates,
+                judge=Judge(self.config.check, self.encoder, examples()),
+                ladder=chosen.ladder,
+                fallback=self._engine(chosen.fallback) if chosen.fallback else None,
+                terms=self.terms,
+                context_sentences=chosen.context_sentences if chosen.context == "previous" else 0,
+                memory=self.memory,
+                identity=f"mtalign:{__version__}|{self._encoder_signature}|check:{digest(self.config.check)}",
+            )
+        return self._translators[chosen]
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
@@ -111,11 +165,10 @@ class Models:
 
     def _make_signature(self, langs: tuple[str, ...]) -> str:
         config = self.config
-        encoder = self._find(config.encoder.model)
         parts = [
             f"mtalign:{__version__}",
             f"transformers:{version('transformers')}",
-            f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(config.encoder)}",
+            self._encoder_signature,
             f"entities:{config.entities}",
             f"data:{_data_digest()}",
             *(
@@ -123,11 +176,19 @@ class Models:
                 for stage in ("align", "words", "project", "check")
             ),
         ]
+        if langs:
+            parts.append(f"terms:{self.terms.signature}")
         for lang in langs:
             chosen = self._translator(lang)
-            model = self._find(chosen.model)
-            parts.append(f"{lang}:{model.name}#{model.fingerprint}/{digest(chosen)}")
+            models = [chosen.model, *([chosen.fallback.model] if chosen.fallback else [])]
+            found = "+".join(f"{each.name}#{each.fingerprint}" for each in map(self._find, models))
+            parts.append(f"{lang}:{found}/{digest(chosen)}")
         return "|".join(parts)
+
+    @cached_property
+    def _encoder_signature(self) -> str:
+        encoder = self._find(self.config.encoder.model)
+        return f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(self.config.encoder)}"
 
     def _find(self, name: str) -> ModelFiles:
         if name not in self._files:

@@ -39,7 +39,7 @@ class Survey:
     @property
     def demo(self) -> bool:
         """Whether a translation comes from an engine that is not meant for use."""
-        return any(origin.demo for _, origin in self.origins)
+        return any(each.demo for _, origin in self.origins for each in (origin, *origin.others))
 
     @property
     def machine(self) -> bool:
@@ -72,9 +72,11 @@ def _count(record: Record, found: Survey) -> None:
         found.sentences[lang] += len(document.sentences)
     for lang, origin in record.origins.items():
         found.origins[lang, origin] += 1
-        stated = {record.targets[lang].license, origin.license} - {None}
-        if origin.kind == "machine" and origin.license is None:
-            stated.add(None)
+        stated = {record.targets[lang].license} - {None}
+        # A person's translation is under its article's licence unless it states one; a model must state one.
+        stated |= {
+            each.license for each in (origin, *origin.others) if each.license or each.kind == "machine"
+        }
         found.licences.update(stated)
     found.tuples += len(record.tuples)
     for beads in record.beads.values():

@@ -65,7 +65,8 @@ def publish(
     if not found.articles:
         raise UsageError(f"no records, so there is nothing to publish into {out}")
     if found.demo and not allow_demo:
-        engines = sorted({origin.model or origin.engine or "?" for _, origin in found.origins if origin.demo})
+        made = (each for _, origin in found.origins for each in (origin, *origin.others))
+        engines = sorted({each.model or each.engine or "?" for each in made if each.demo})
         raise UsageError(
             f"the translations by {', '.join(engines)} are of demo quality and are not meant for use; "
             "translate with another configuration, or publish them as a demo with --allow-demo"
