@@ -321,8 +321,8 @@ class Memory:
             ) from error
         except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
             raise StoreError(
-                f"the translation memory {self.path} is damaged ({error}); move it away, with the files "
-                "beside it that end in -wal and -shm, and a new one is made; or go on without it (--no-memory)"
+                f"the translation memory {self.path} is damaged ({error}); move it away, with the "
+                "files beside it that end in -wal and -shm: a new one is made; or go on without (--no-memory)"
             ) from error
         except OSError as error:
             raise StoreError(
