@@ -18,6 +18,8 @@ from mtalign import __version__
 from mtalign.config import Config, EngineConfig, TranslatorConfig, digest
 from mtalign.errors import ConfigError
 from mtalign.models import ModelFiles, resolve
+from mtalign.translate.openai import api_key
+from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,16 +63,21 @@ class Models:
             ModelUnavailable: one of them cannot be had.
             ConfigError: the configuration names no translator for a language.
         """
-        roles = {"encoder": self.config.encoder.model}
+        used = [_used("encoder", self._find(self.config.encoder.model))]
         for lang in translated:
             chosen = self._translator(lang)
-            roles[f"translator {lang}"] = chosen.model
+            used.append(self._used(f"translator {lang}", chosen))
             if chosen.fallback:
-                roles[f"fallback {lang}"] = chosen.fallback.model
-        return [
-            UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
-            for role, found in ((role, self._find(name)) for role, name in roles.items())
-        ]
+                used.append(self._used(f"fallback {lang}", chosen.fallback))
+        return used
+
+    def _used(self, role: str, chosen: EngineConfig) -> UsedModel:
+        if isinstance(chosen.options, OpenAIOptions):
+            # Nothing to find, but the key must be there.
+            api_key(chosen.options)
+            where = chosen.options.base_url
+            return UsedModel(role, chosen.model, None, where, chosen.options.license, False)
+        return _used(role, self._find(chosen.model))
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -121,11 +128,9 @@ class Models:
         return self._engine(self._translator(lang))
 
     def _engine(self, chosen: EngineConfig) -> Engine:
-        from mtalign.translate.transformers import load_engine
-
         key = (chosen.engine, chosen.model, chosen.options)
         if key not in self._engines:
-            self._engines[key] = load_engine(self._find(chosen.model), chosen.options)
+            self._engines[key] = self._load_engine(chosen)
         return self._engines[key]
 
     def translator(self, lang: str) -> Translator:
@@ -150,6 +155,16 @@ class Models:
                 identity=f"mtalign:{__version__}|{self._encoder_signature}|check:{digest(self.config.check)}",
             )
         return self._translators[chosen]
+
+    def _load_engine(self, chosen: EngineConfig) -> Engine:
+        from mtalign.translate import ctranslate2, openai, transformers
+
+        if isinstance(chosen.options, OpenAIOptions):
+            return openai.load_engine(chosen.model, chosen.options)
+        files = self._find(chosen.model)
+        if isinstance(chosen.options, CTranslate2Options):
+            return ctranslate2.load_engine(files, chosen.options)
+        return transformers.load_engine(files, chosen.options)
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
@@ -180,15 +195,21 @@ class Models:
             parts.append(f"terms:{self.terms.signature}")
         for lang in langs:
             chosen = self._translator(lang)
-            models = [chosen.model, *([chosen.fallback.model] if chosen.fallback else [])]
-            found = "+".join(f"{each.name}#{each.fingerprint}" for each in map(self._find, models))
-            parts.append(f"{lang}:{found}/{digest(chosen)}")
+            engines = [chosen, *([chosen.fallback] if chosen.fallback else [])]
+            parts.append(f"{lang}:{'+'.join(map(self._model_signature, engines))}/{digest(chosen)}")
         return "|".join(parts)
 
     @cached_property
     def _encoder_signature(self) -> str:
         encoder = self._find(self.config.encoder.model)
         return f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(self.config.encoder)}"
+
+    def _model_signature(self, chosen: EngineConfig) -> str:
+        if isinstance(chosen.options, OpenAIOptions):
+            return chosen.model
+        found = self._find(chosen.model)
+        library = f"@ctranslate2:{version('ctranslate2')}" if chosen.engine == "ctranslate2" else ""
+        return f"{found.name}#{found.fingerprint}{library}"
 
     def _find(self, name: str) -> ModelFiles:
         if name not in self._files:
@@ -203,6 +224,10 @@ class Models:
                 f"of its own; add translate.{lang} (or translate.default) to it"
             )
         return chosen
+
+
+def _used(role: str, found: ModelFiles) -> UsedModel:
+    return UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
 
 
 @cache

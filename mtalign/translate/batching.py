@@ -7,6 +7,7 @@ memory fails at the start and not at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TypeVar
 
@@ -59,37 +60,52 @@ def plan_batches(
     return batches
 
 
-def run_batches(batches: Sequence[Sequence[int]], work: Callable[[Sequence[int]], Sequence[_T]]) -> list[_T]:
+def run_batches(
+    batches: Sequence[Sequence[int]], work: Callable[[Sequence[int]], Sequence[_T]], *, workers: int = 1
+) -> list[_T]:
     """Do the work of every batch and return its results in the order of the items.
 
     A batch that runs out of memory is halved, again and again where needed; the others go on as planned.
 
     Args:
         batches: item indices, as `plan_batches` gives them: each of 0 to n - 1 once.
-        work: returns one result for each index of a batch.
+        work: returns one result for each index of a batch; called from threads if `workers` is above 1.
+        workers: batches worked on at once.
 
     Raises:
         UsageError: a single item does not fit into memory.
     """
-    results: dict[int, _T] = {}
-    waiting = list(reversed(batches))
-    while waiting:
-        batch = waiting.pop()
-        try:
-            results.update(zip(batch, work(batch), strict=True))
-            continue
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+    if workers == 1 or len(batches) < 2:
+        done = [_in_halves(batch, work) for batch in batches]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                done = list(pool.map(lambda batch: _in_halves(batch, work), batches))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
                 raise
-            if len(batch) == 1:
-                raise UsageError(
-                    f"there is not enough memory for a single sentence: {error}; use fewer beams or "
-                    "candidates, a smaller number format, or a smaller model"
-                ) from error
-        # Outside of the handler: while the error lives, it keeps the tensors of the failed batch alive.
-        middle = len(batch) // 2
-        waiting += [batch[middle:], batch[:middle]]
+    results = {
+        index: result
+        for batch, found in zip(batches, done, strict=True)
+        for index, result in zip(batch, found, strict=True)
+    }
     return [results[index] for index in range(len(results))]
+
+
+def _in_halves(batch: Sequence[int], work: Callable[[Sequence[int]], Sequence[_T]]) -> list[_T]:
+    try:
+        return list(work(batch))
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        if len(batch) == 1:
+            raise UsageError(
+                f"there is not enough memory for a single sentence: {error}; use fewer beams or candidates, "
+                "a smaller number format, or a smaller model"
+            ) from error
+    # Outside of the handler: while the error lives, it keeps the tensors of the failed batch alive.
+    middle = len(batch) // 2
+    return [*_in_halves(batch[:middle], work), *_in_halves(batch[middle:], work)]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

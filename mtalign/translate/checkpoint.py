@@ -92,9 +92,9 @@ def _check_embeddings(model: Any, files: ModelFiles) -> None:
             raise ModelUnavailable(f"model {files.name!r} in {files.path}: {name!r} is not finite")
         if not torch.equal(running, stored.to(running.dtype)):
             raise ModelUnavailable(
-                f"model {files.name!r} in {files.path} would run with other weights than it was trained with: "
-                f"transformers replaced {name!r} by a tied tensor. Set tie_word_embeddings to false in its "
-                "config.json, or take a revision of it made for transformers 5"
+                f"model {files.name!r} in {files.path} would run with other weights than it was trained "
+                f"with: transformers replaced {name!r} by a tied tensor. Set tie_word_embeddings to false in "
+                "its config.json, or take a revision of it made for transformers 5"
             )
 
 

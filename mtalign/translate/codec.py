@@ -52,6 +52,11 @@ class Codec:
                 f"model {model!r} is of the kind {config.model_type!r}; known encoder-decoder kinds are "
                 "marian, m2m_100 (M2M100, NLLB-200), mbart and t5"
             )
+        if config.model_type == "mbart" and not type(tokenizer).__name__.startswith("MBart50"):
+            raise ConfigError(
+                f"model {model!r} is an mBART of the first kind, which puts its language codes elsewhere; "
+                "take an mBART-50"
+            )
         self._tokenizer = tokenizer
         self._kind = config.model_type
         self._model = model

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Formatter
 from typing import Literal
+from urllib.parse import urlsplit
 
 from mtalign.errors import ConfigError
 from mtalign.translate.engine import Decoding
@@ -90,6 +92,124 @@ class TransformersOptions(_SearchOptions):
         require_positive(self, "temperature")
         if self.sample and self.beam_size > 1:
             raise ConfigError(f"sample and beam_size {self.beam_size}: samples are drawn, not searched for")
+
+
+@dataclass(frozen=True)
+class CTranslate2Options(_SearchOptions):
+    """How an encoder-decoder model runs in CTranslate2.
+
+    Here `batching: exact` puts sentences of equal length together when the compute type is an integer one,
+    and is one sentence at a time when it is not.
+
+    Attributes:
+        compute_type: `auto` is int8 on a processor and float16 on an accelerator. Weights are converted to it
+            once.
+        threads: processor threads that work on one batch; they belong to what is promised to give equal
+            results.
+        workers: batches worked on at once (0: one for each processor core that may be used). The results do
+            not depend on it.
+    """
+
+    compute_type: Literal[
+        "auto",
+        "int8",
+        "int8_float32",
+        "int8_float16",
+        "int8_bfloat16",
+        "int16",
+        "float16",
+        "bfloat16",
+        "float32",
+    ] = "auto"
+    threads: int = 1
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "threads", least=1)
+        require(self, "workers", least=0)
+
+
+_SYSTEM = "You are a professional translator of news. Answer with the translation only."
+_USER = "Translate from {source_language} into {target_language}:\n\n{text}"
+_USER_WITH_CONTEXT = (
+    "This text, which is not to be translated, comes before:\n{context}\n\n"
+    "Translate what follows from {source_language} into {target_language}:\n\n{text}"
+)
+_FIELDS = frozenset({"source_language", "target_language", "text", "context"})
+
+
+@dataclass(frozen=True)
+class OpenAIOptions:
+    """How a server with OpenAI's chat completions is asked (vLLM, the server of llama.cpp, TGI and others).
+
+    Attributes:
+        base_url: where the API begins, `http://localhost:8000/v1` for instance; without user and password.
+        api_key_env: name of the environment variable that holds the key; the key itself is never in a file.
+        license: what the model's terms are called; a server does not say.
+        context_tokens: how many tokens prompt and answer may have together, as the server was started.
+        max_ratio: answer tokens per byte of the source, on top of a fixed allowance of 16. A token is
+            never shorter than a byte, so that bytes are what is counted.
+        candidates: hypotheses per sentence: one greedy, the others samples.
+        temperature: of the samples.
+        seed: of the samples.
+        concurrency: requests under way at once.
+        timeout: seconds to wait for an answer.
+        retries: further attempts after a time-out, a lost connection, an unreadable answer, 408, 429 or 5xx.
+        backoff: seconds before the first of them, doubled each time; Retry-After is obeyed.
+        logprobs: ask for log-probabilities, which become the score; without them all scores are 0.
+        prompt: `template` fills the three texts below; `translategemma` sends text and language codes for
+            that model's own template.
+        system: the system turn; empty for none.
+        user: the user turn, with {source_language}, {target_language} and {text}.
+        user_with_context: the user turn where {context} is known; empty to never show it.
+    """
+
+    base_url: str
+    api_key_env: str = ""
+    license: str | None = None
+    context_tokens: int = 4096
+    max_ratio: float = 1.0
+    candidates: int = 1
+    temperature: float = 0.5
+    seed: int = 0
+    concurrency: int = 8
+    timeout: float = 120.0
+    retries: int = 5
+    backoff: float = 1.0
+    logprobs: bool = True
+    prompt: Literal["template", "translategemma"] = "template"
+    system: str = _SYSTEM
+    user: str = _USER
+    user_with_context: str = _USER_WITH_CONTEXT
+
+    def __post_init__(self) -> None:
+        require(self, "context_tokens", "candidates", "concurrency", least=1)
+        require(self, "retries", least=0)
+        require_positive(self, "max_ratio", "temperature", "timeout", "backoff")
+        address = urlsplit(self.base_url)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise ConfigError(f"base_url {self.base_url!r} is no http or https address")
+        if "@" in address.netloc or address.query or address.fragment:
+            raise ConfigError(
+                "base_url holds a user, a password or a query, which would be written into records; put the "
+                "key into an environment variable and its name into api_key_env"
+            )
+        _check_template("system", self.system, frozenset())
+        _check_template("user", self.user, frozenset({"text"}))
+        if self.user_with_context:
+            _check_template("user_with_context", self.user_with_context, frozenset({"text", "context"}))
+
+
+def _check_template(name: str, template: str, needed: frozenset[str]) -> None:
+    try:
+        found = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise ConfigError(f"{name} is not a template: {error}; write {{{{ for a brace") from error
+    if unknown := found - _FIELDS:
+        raise ConfigError(f"{name} names {sorted(unknown)}; known are {', '.join(sorted(_FIELDS))}")
+    if missing := needed - found:
+        raise ConfigError(f"{name} lacks {', '.join(f'{{{field}}}' for field in sorted(missing))}")
 
 
 def require(options: object, *names: str, least: int) -> None:
