@@ -283,7 +283,7 @@ def translate_rows(targets: Sequence[str]) -> Stage:
         return [
             each
             if isinstance(each, InputError)
-            else _translated_row(row, dict(zip(targets, next(results), strict=True)), models)
+            else _translated_row(row, dict(zip(targets, next(results), strict=True)))
             for row, each in zip(rows, read, strict=True)
         ]
 
@@ -295,12 +295,12 @@ def _translation_source(row: JsonRow, _: Models) -> Document:
     return segment(Document(str(typed.id), language(typed.lang).code, typed.text))
 
 
-def _translated_row(row: JsonRow, made: Mapping[str, Translated], models: Models) -> JsonRow:
+def _translated_row(row: JsonRow, made: Mapping[str, Translated]) -> JsonRow:
     return {
         "id": row["id"],
         "source": row["text"],
         "translations": {lang: each.document.text for lang, each in made.items()},
-        "engine": {lang: msgspec.to_builtins(models.translator(lang).origin) for lang in made},
+        "engine": {lang: msgspec.to_builtins(each.origin) for lang, each in made.items()},
         "issues": [msgspec.to_builtins(issue) for each in made.values() for issue in each.issues],
     }
 

@@ -76,7 +76,12 @@ def english(count: int, seed: int = 0) -> list[str]:
 
 def corpus() -> list[str]:
     """Return what the tokenizers are trained on."""
-    return [*english(200), *(target for _, target in pairs(200)), *(text for example in examples() for text in example.values()), _ALPHABET]
+    return [
+        *english(200),
+        *(target for _, target in pairs(200)),
+        *(text for example in examples() for text in example.values()),
+        _ALPHABET,
+    ]
 
 
 def _finish(folder: Path, model: Any, tokenizer: Any) -> ModelFiles:
@@ -172,7 +177,9 @@ def trained_marian(folder: Path) -> ModelFiles:
     import torch
 
     sizes = _SMALL | {"d_model": 64, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "init_std": 0.05}
-    model, tokenizer = _marian(folder, (), sizes | {"encoder_attention_heads": 4, "decoder_attention_heads": 4})
+    model, tokenizer = _marian(
+        folder, (), sizes | {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    )
     texts = pairs(3000, seed=1)
     sources = tokenizer([source for source, _ in texts])["input_ids"]
     targets = tokenizer(text_target=[target for _, target in texts])["input_ids"]

@@ -15,6 +15,7 @@ from mtalign import __version__
 from mtalign.cli import (
     align,
     evaluate,
+    memory,
     products,
     publish,
     run,
@@ -43,6 +44,7 @@ for _commands in (
     publish,
     products,
     evaluate,
+    memory,
 ):
     _commands.register(app)
 

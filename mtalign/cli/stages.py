@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtalign.cli.common import DEFAULT_CONFIG, ConfigOption, languages, read_config
+from mtalign.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    MemoryOption,
+    NoMemoryOption,
+    chosen_memory,
+    languages,
+    read_config,
+)
 from mtalign.cli.rows import opened, write_rows
 
 if TYPE_CHECKING:
@@ -32,12 +41,22 @@ def translate(
     to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")],
     out: Output = "-",
     config: ConfigOption = DEFAULT_CONFIG,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
 ) -> None:
     """Translate rows `{"id", "lang", "text"}`, or plain lines, into the target languages."""
     from mtalign.stages import translate_rows
 
     targets = languages(to)
-    _run(rows, out, config, translate_rows(targets), translated=targets, plain_lines=True)
+    _run(
+        rows,
+        out,
+        config,
+        translate_rows(targets),
+        translated=targets,
+        plain_lines=True,
+        memory=chosen_memory(memory, no_memory),
+    )
 
 
 def words(
@@ -74,12 +93,13 @@ def _run(
     translated: list[str] | None = None,
     plain_lines: bool = False,
     encode: Callable[[dict[str, Any]], bytes] | None = None,
+    memory: Path | None = None,
 ) -> None:
     """Send rows through a stage; a reject makes the exit code 1."""
     from mtalign.load import Models
     from mtalign.stages import run_stage
 
-    models = Models(read_config(config))
+    models = Models(read_config(config), memory)
     models.find(translated or [])
     with opened(rows, sys.stdin.buffer, "rb") as stream:
         lines = _as_rows(iter(stream)) if plain_lines else stream

@@ -192,13 +192,13 @@ def missing(mentions: Sequence[Mention], translation: str, lang: str) -> list[st
 
 # --- Inflected forms -----------------------------------------------------------------------------------
 
-_VOWEL_ENDINGS = (
-    "а я о е ё є и і ї у ю ы э ь й ам ям ах ях ами ями ом ем ём єм ою ею єю ой ей ёй єй ій їй ов ев ёв єв ию ия ии "
-    "ий ие иям иях иями ья ье ью ьи ьей ьев ьям ьях ьями ыми ими ым им їм ых их їх ого его ього ому ему ьому "
-    "ая яя ое ее ую юю ый ої ьої ою еві єві ові ію ії ією ієм іям іях іями ів їв"
+_VOWEL_ENDINGS = (  # noqa: SIM905 (a table reads better without quotes)
+    "а я о е ё є и і ї у ю ы э ь й ам ям ах ях ами ями ом ем ём єм ою ею єю ой ей ёй єй ій їй ов ев ёв єв ів "
+    "їв ия ии ий ие ию иям иях иями ья ье ью ьи ьей ьев ьям ьях ьями ыми ими ым им їм ых их їх ого его ього "
+    "ому ему ьому ая яя ое ее ую юю ый ої ьої еві єві ові ію ії ією ієм іям іях іями"
 ).split()
 # Харків, Харкова; Київ, Києва: the vowel of the last syllable changes when an ending follows.
-_ALTERNATING = [stem + ending for stem in ("ов", "ев", "єв") for ending in ("а", "у", "ом", "і", "ові", "е")]
+_ALTERNATING = [a + b for a in ("ов", "ев", "єв") for b in ("а", "у", "ом", "і", "ові", "е")]
 _ENDINGS = frozenset(["", *_VOWEL_ENDINGS, *_ALTERNATING])
 _LONGEST_ENDING = max(map(len, _ENDINGS))
 _PARTICLES = (
@@ -286,7 +286,9 @@ def read_glossary(path: Path) -> tuple[Term, ...]:
         if any(cell.strip() for cell in cells):
             term = _term(header, cells, f"glossary {path}, line {number}")
             if term.source in terms:
-                raise ConfigError(f"glossary {path}, line {number}: {term.source!r} stands there a second time")
+                raise ConfigError(
+                    f"glossary {path}, line {number}: {term.source!r} stands there a second time"
+                )
             terms[term.source] = term
     return tuple(terms.values())
 
