@@ -272,7 +272,7 @@ def _into_folder(
 
 def _print_summary(report: Mapping[str, Any]) -> None:
     table(
-        f"{report['documents']} documents in {', '.join(report['sentences'])}: {report['folder']}",
+        f"{report['folder']}: documents {report['documents']}, languages {', '.join(report['sentences'])}",
         ["pair", "beads", "1-1", "nulls", "doubtful", "score"],
         [
             [pair, each["beads"], each["types"].get("1-1", 0), each["nulls"], each["doubtful"], each["score"]]
