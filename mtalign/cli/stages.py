@@ -99,6 +99,7 @@ def _run(
     from mtalign.load import Models
     from mtalign.stages import run_stage
 
+    check_distinct(rows, out)
     models = Models(read_config(config), memory)
     models.find(translated or [])
     with opened(rows, sys.stdin.buffer, "rb") as stream:
