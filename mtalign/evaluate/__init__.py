@@ -15,6 +15,7 @@ from mtalign.evaluate.sentences import (
     evaluate_sentences,
     evaluate_sentences_files,
 )
+from mtalign.evaluate.terms import TermRow, TermScores, evaluate_terms, evaluate_terms_files, term_rows
 from mtalign.evaluate.translation import (
     TranslationRow,
     TranslationScores,
@@ -30,6 +31,8 @@ __all__ = [
     "SearchScores",
     "SentenceRow",
     "SentenceScores",
+    "TermRow",
+    "TermScores",
     "TranslationRow",
     "TranslationScores",
     "WordScores",
@@ -39,6 +42,8 @@ __all__ = [
     "evaluate_search_files",
     "evaluate_sentences",
     "evaluate_sentences_files",
+    "evaluate_terms",
+    "evaluate_terms_files",
     "evaluate_translation",
     "evaluate_translation_files",
     "evaluate_words",
@@ -46,6 +51,7 @@ __all__ = [
     "projection_rows",
     "read_rows",
     "score_search",
+    "term_rows",
     "to_rows",
     "translation_row",
 ]
