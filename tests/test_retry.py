@@ -282,6 +282,7 @@ def models(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Models
             "default": TranslatorConfig(
                 model=str(m2m100(folder / "a").path),
                 options=options,
+                ladder=(Rung(no_repeat=3), Rung(fallback=True)),
                 fallback=EngineConfig(model=str(m2m100(folder / "b").path), options=options),
             )
         },
