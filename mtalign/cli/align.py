@@ -32,8 +32,8 @@ SUMMARY_FILE = "summary.json"
 
 _EXAMPLES = (
     "Examples: mtalign align rows.jsonl -o aligned.jsonl -c starter | "
-    "mtalign align en.txt ko.txt uk.txt ru.txt -o FOLDER | "
-    "mtalign align FOLDER --show text --langs en,ko"
+    "mtalign align news.en.txt news.ko.txt -o FOLDER | "
+    "mtalign align FOLDER --show news --langs en,ko"
 )
 
 

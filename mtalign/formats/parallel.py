@@ -72,7 +72,9 @@ def count_documents(path: Path, separator: str | None) -> int:
 def read_parallel(
     files: Sequence[TextFile], separator: str | None = None, split: Splitter | None = None
 ) -> Iterator[ParallelText]:
-    """Yield the documents of the files, in step: the n-th of every file belong together.
+    """Return the documents of the files, in step: the n-th of every file belong together.
+
+    The files are read once at the call, so that errors come before any work, and once on the way.
 
     Args:
         files: one per language.
@@ -87,12 +89,17 @@ def read_parallel(
     if len(set(numbers.values())) > 1:
         counts = ", ".join(f"{file.path} {number}" for file, number in numbers.items())
         raise InputError(f"the files differ in their number of documents: {counts}; every one must have all")
+    return _in_step(files, separator, split)
+
+
+def _in_step(
+    files: Sequence[TextFile], separator: str | None, split: Splitter | None
+) -> Iterator[ParallelText]:
     name = _common_name(files[0])
-    several = separator is not None
     documents = zip(*(_documents(file.path, separator) for file in files), strict=True)
     for number, texts in enumerate(documents, 1):
         yield ParallelText(
-            f"{name}-{number}" if several else name,
+            name if separator is None else f"{name}-{number}",
             {
                 file.lang: _sentences(lines, file.lang, split)
                 for file, lines in zip(files, texts, strict=True)
@@ -101,11 +108,18 @@ def read_parallel(
 
 
 def _common_name(file: TextFile) -> str:
-    """Return the file's name without its language and what follows, or `text` if nothing is left."""
+    """Return the file's name without its language and ending: `news` of news.en.txt.
+
+    Where nothing is left (en.txt), the folder names what is in it.
+    """
     parts = _SEPARATORS.split(file.path.name)
     # A language that was not in the name leaves only the ending to take off.
     tail = 2 if file.lang in (part.lower() for part in parts[-2:-1]) else 1
-    return file.path.name[: -len(".".join(parts[-tail:]))].rstrip("._-") or "text"
+    return (
+        file.path.name[: -len(".".join(parts[-tail:]))].rstrip("._-")
+        or file.path.resolve().parent.name
+        or "text"
+    )
 
 
 def _sentences(lines: Sequence[str], lang: str, split: Splitter | None) -> list[str]:
@@ -117,16 +131,15 @@ def _sentences(lines: Sequence[str], lang: str, split: Splitter | None) -> list[
 
 def _documents(path: Path, separator: str | None) -> Iterator[list[str]]:
     """Yield the lines of each document. A separator at the very end begins no further one."""
-    found: list[str] = []
-    open_document = True
+    found: list[str] | None = []
     for line in _lines(path):
         if separator is not None and line.strip() == separator:
-            yield found
-            found, open_document = [], False
+            yield found or []
+            found = None
         else:
+            found = [] if found is None else found
             found.append(line)
-            open_document = open_document or bool(line.strip())
-    if open_document:
+    if found is not None:
         yield found
 
 
