@@ -18,7 +18,7 @@ from mtalign.cli.common import (
     languages,
     read_config,
 )
-from mtalign.cli.rows import opened, write_rows
+from mtalign.cli.rows import check_distinct, opened, write_rows
 
 if TYPE_CHECKING:
     from mtalign.stages import Stage
