@@ -41,7 +41,7 @@ class Survey:
     @property
     def demo(self) -> bool:
         """Whether a translation comes from an engine that is not meant for use."""
-        return any(origin.demo for _, origin in self.origins)
+        return any(each.demo for _, origin in self.origins for each in (origin, *origin.others))
 
     @property
     def machine(self) -> bool:
@@ -72,9 +72,11 @@ class Survey:
             self.sentences[lang] += len(document.sentences)
         for lang, origin in record.origins.items():
             self.origins[lang, origin] += 1
-            stated = {record.targets[lang].license, origin.license} - {None}
-            if origin.kind == "machine" and origin.license is None:
-                stated.add(None)
+            stated = {record.targets[lang].license} - {None}
+            # A person may leave it to the article to state a licence; a model must state one.
+            stated |= {
+                each.license for each in (origin, *origin.others) if each.license or each.kind == "machine"
+            }
             self.licences.update(stated)
         self._add_alignment(record)
         self._add_mentions(record)

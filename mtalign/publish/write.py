@@ -208,7 +208,8 @@ def _check_content(intake: _Intake, out: Path, *, allow_demo: bool, scan_report:
         why = "no records" if not intake.read else f"the filters left none of {intake.read} articles"
         raise UsageError(f"{why}, so there is nothing to publish into {out}")
     if found.demo and not allow_demo:
-        engines = sorted({origin.model or origin.engine or "?" for _, origin in found.origins if origin.demo})
+        made = (each for _, origin in found.origins for each in (origin, *origin.others))
+        engines = sorted({each.model or each.engine or "?" for each in made if each.demo})
         raise UsageError(
             f"the translations by {', '.join(engines)} are of demo quality and are not meant for use; "
             "translate with another configuration, or publish them as a demo with --allow-demo"
