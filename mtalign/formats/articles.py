@@ -213,8 +213,8 @@ def _check_paragraphs(document: Document) -> None:
     for entity in document.entities:
         if bisect_right(starts, entity.span.start) != bisect_right(starts, entity.span.end - 1):
             raise InvalidDocument(
-                f"document {document.id!r}: entity {entity.id!r} at [{entity.span.start}, {entity.span.end}) runs "
-                "from one paragraph into another; a mention stands in one"
+                f"document {document.id!r}: entity {entity.id!r} at [{entity.span.start}, {entity.span.end}) "
+                "runs from one paragraph into another; a mention stands in one"
             )
 
 

@@ -132,7 +132,8 @@ class _Mentions:
         for start, stop in places:
             if not start < stop <= len(self._text) or start < end:
                 raise InputError(
-                    f"[{start}, {stop}) is empty, out of order or not inside the text of {len(self._text)} characters"
+                    f"[{start}, {stop}) is empty, out of order or not inside the text "
+                    f"of {len(self._text)} characters"
                 )
             if self._text[end:start].strip():
                 return None

@@ -47,8 +47,7 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
     _check(data, path.name)
     bin_class, vocab = _spacy()
     try:
-        documents = enumerate(bin_class().from_bytes(data).get_docs(vocab), 1)
-        for number, doc in documents:
+        for number, doc in enumerate(bin_class().from_bytes(data).get_docs(vocab), 1):
             own = doc.spans[_GROUP].attrs if _GROUP in doc.spans else {}
             article_id = str(own.get("id") or f"{name}-{number}")
             try:

@@ -73,7 +73,7 @@ FORMATS = {each.name: each for each in _FORMATS}
 def export(
     records: Records, formats: Sequence[str], out: Path, *, neutralise_formulas: bool = False
 ) -> list[Report]:
-    """Write all records in every format, each into a folder of its name in `out`; an earlier export is replaced.
+    """Write all records in every format, each into a folder of its name in `out`, in place of an earlier one.
 
     `out/export.json` has the reports. `records` is called once or twice per format.
 
@@ -111,8 +111,10 @@ def export(
 
 def _report(chosen: Format, articles: int, files: int, counts: Counter[str], losses: Counter[str]) -> Report:
     losses = +losses
-    held = {name: counts[name] for name in FEATURES if name in chosen.holds and counts[name]}
-    missing = {name: counts[name] for name in FEATURES if name not in chosen.holds and counts[name]}
+    held: dict[str, int] = {name: counts[name] for name in FEATURES if name in chosen.holds and counts[name]}
+    missing: dict[str, int] = {
+        name: counts[name] for name in FEATURES if name not in chosen.holds and counts[name]
+    }
     return Report(chosen.name, articles, files, held, missing | losses)
 
 

@@ -1,8 +1,8 @@
-"""IOB2 in columns, as CoNLL has it: a token a line, the tag in the last column, a blank line after a sentence.
+"""IOB2 in columns, as CoNLL has it: a token a line, its tag in the last column, a blank line per sentence.
 
 Reading: `-DOCSTART-` or `# newdoc id = X` begins an article, `# newpar` a paragraph; `# text = …` gives the
-sentence as it was written, else its tokens are joined by spaces. IOB1, BIOES and BILOU are understood as well.
-Other columns are left out.
+sentence as it was written, else its tokens are joined by spaces. IOB1, BIOES and BILOU are understood as
+well. Other columns are left out.
 
 Writing uses words, in Korean morphemes. It does not hold: white space between sentences (a space, or a
 blank line between paragraphs, comes back), mentions that overlap, cross sentences or begin or end inside a

@@ -177,7 +177,7 @@ def _task_of(record: Record, document: Document) -> dict[str, Any]:
 
 
 def _result(entity: Entity) -> dict[str, Any]:
-    found = {
+    found: dict[str, Any] = {
         "id": entity.id,
         "type": "labels",
         "from_name": "label",

@@ -1,4 +1,4 @@
-"""Moses: two plain files per pair of languages, where line n of one is the translation of line n of the other.
+"""Moses: two plain files per pair of languages; line n of one is the translation of line n of the other.
 
 A third file has the ids of the lines, `ARTICLE:BEAD`. Sentences without a counterpart are left out, line
 breaks inside a sentence become spaces and are counted. Not held: texts as wholes, paragraphs, boundaries

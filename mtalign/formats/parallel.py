@@ -33,7 +33,7 @@ def tuple_units(record: Record) -> Iterator[Unit]:
 
 
 def pair_units(record: Record, left: str, right: str) -> Iterator[Unit]:
-    """Yield a unit per bead of two languages, in the order of the record; one with nothing on a side has no text in that language."""
+    """Yield a unit per bead of two languages, in the order of the record; an empty side has no text."""
     documents = record.documents()
     for number, bead in enumerate(record.beads[pair_key(left, right)]):
         sides = {left: bead.left, right: bead.right}

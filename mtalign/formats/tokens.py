@@ -27,7 +27,7 @@ class Tokens:
 
 
 def tokens_of(document: Document) -> Tokens:
-    """Split every sentence into words; in Korean into morphemes, since 김민수 in 김민수는 is no word of its own."""
+    """Split every sentence into words, in Korean into morphemes: 김민수 in 김민수는 is no word of its own."""
     return Tokens(
         [
             [
