@@ -40,16 +40,20 @@ IDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_si
 )
 
 
+ATTRIBUTES = st.dictionaries(st.sampled_from(["note", "kb_id"]), WORDS, max_size=2)
+LABELS = st.sampled_from(["LOC", "PER", "two words"])
+
+
 @st.composite
 def documents(draw: st.DrawFn, lang: str, article_id: str) -> Document:
-    """A text of sentences with arbitrary white space between them, and mentions anywhere in its paragraphs."""
+    """A text of sentences with any white space between them, and mentions anywhere in its paragraphs."""
     text = draw(st.sampled_from(["", " ", "\n"]))
     sentences: list[Span] = []
     paragraphs: list[tuple[int, int]] = []
     for _ in range(draw(st.integers(1, 2))):
         start = len(text)
         for number in range(draw(st.integers(1, 3))):
-            said = draw(st.text(LETTERS[lang], min_size=1, max_size=12).map(str.strip).filter(None))
+            said = draw(st.text(LETTERS[lang], min_size=1, max_size=12).map(str.strip).filter(bool))
             text += draw(st.sampled_from([" ", "  ", "\n", ""])) if number else ""
             sentences.append(Span(len(text), len(text) + len(said)))
             text += said
@@ -66,22 +70,21 @@ def documents(draw: st.DrawFn, lang: str, article_id: str) -> Document:
                 )
             )
         )
-        for _ in range(draw(st.integers(0, 4)) if all(b - a > 1 for a, b in paragraphs) else 0)
+        for _ in range(draw(st.integers(0, 4)))
     ]
     mentions = tuple(
-        Entity(
-            f"e{n}", span, span.of(text), draw(st.sampled_from(["LOC", "PER", "two words"])), draw(attributes)
-        )
-        for n, span in enumerate(spans)
+        Entity(f"e{n}", span, span.of(text), draw(LABELS), draw(ATTRIBUTES)) for n, span in enumerate(spans)
     )
     placed = place_sentences(text, sentences)
     title = draw(st.none() | WORDS)
     return Document(
-        article_id, lang, text, placed, mentions, title, draw(st.none() | WORDS), None, draw(attributes)
+        article_id, lang, text, placed, mentions, title, draw(st.none() | WORDS), None, draw(ATTRIBUTES)
     )
 
 
-attributes = st.dictionaries(st.sampled_from(["note", "kb_id"]), WORDS, max_size=2)
+def inside(paragraph: tuple[int, int]) -> st.SearchStrategy[Span]:
+    edges = st.lists(st.integers(*paragraph), min_size=2, max_size=2, unique=True)
+    return edges.map(lambda both: Span(*sorted(both)))
 
 
 @st.composite
