@@ -222,6 +222,7 @@ def _grouped(files: Sequence[str], lang: str, format: str | None) -> Iterator[tu
     """Yield every file that holds articles, with the files beside it that hold their translations."""
     given = set(files)
     taken: set[str] = set()
+    listed: dict[Path, frozenset[str]] = {}
     for name in files:
         path = Path(name)
         if name in taken:
@@ -235,10 +236,12 @@ def _grouped(files: Sequence[str], lang: str, format: str | None) -> Iterator[tu
         mains = [str(path.with_name(f"{stem}{mark}{path.suffix}")) for mark in ("", f".{lang}")]
         if code not in {None, lang} and not bilingual and not given.isdisjoint(mains):
             continue
+        if path.parent not in listed:
+            listed[path.parent] = frozenset(each.name for each in path.parent.iterdir())
         beside = {
             other: str(path.with_name(each))
-            for other in _codes_beside(path.parent, stem, path.suffix)
-            if (each := f"{stem}.{other}{path.suffix}") != path.name
+            for other in LANGUAGES
+            if (each := f"{stem}.{other}{path.suffix}") in listed[path.parent] and each != path.name
         }
         if bilingual:
             taken |= set(beside.values())
@@ -246,15 +249,6 @@ def _grouped(files: Sequence[str], lang: str, format: str | None) -> Iterator[tu
             beside = {}
         beside.pop(lang, None)
         yield name, beside
-
-
-def _codes_beside(folder: Path, stem: str, suffix: str) -> list[str]:
-    return [code for code in LANGUAGES if f"{stem}.{code}{suffix}" in _names_in(folder)]
-
-
-@cache
-def _names_in(folder: Path) -> frozenset[str]:
-    return frozenset(each.name for each in folder.iterdir())
 
 
 def _translated(
