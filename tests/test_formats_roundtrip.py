@@ -21,7 +21,7 @@ from mtalign.formats.articles import Found, find_inputs, read_articles
 from mtalign.formats.export import FORMATS, REPORT, Report, export
 from mtalign.formats.features import FEATURES, documents_of, inventory
 from mtalign.formats.names import file_name, id_of_name, name_and_language
-from mtalign.formats.parallel import pair_units, tuple_units
+from mtalign.formats.record_units import pair_units, tuple_units
 from mtalign.formats.rows import place_sentences
 from mtalign.formats.tmx import read_tmx
 from mtalign.formats.tsv import read_tsv

@@ -12,7 +12,16 @@ import sys
 import typer
 
 from mtalign import __version__
-from mtalign.cli import evaluate, export, products, run, stages
+from mtalign.cli import (
+    align,
+    evaluate,
+    export,
+    memory,
+    products,
+    publish,
+    run,
+    stages,
+)
 from mtalign.errors import MtalignError
 
 USAGE_ERROR = 2
@@ -29,7 +38,16 @@ app = typer.Typer(
 )
 
 
-for _commands in (run, stages, products, export, evaluate):
+for _commands in (
+    run,
+    stages,
+    align,
+    publish,
+    products,
+    evaluate,
+    export,
+    memory,
+):
     _commands.register(app)
 
 

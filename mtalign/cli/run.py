@@ -13,6 +13,9 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    MemoryOption,
+    NoMemoryOption,
+    chosen_memory,
     languages,
     print_json,
     progress_bar,
@@ -60,12 +63,16 @@ def run(
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option("--columns", help="Which column is which field: text=body,id=url,translations.ko=korean"),
+        typer.Option(
+            "--columns", help="Which column is which field: text=body,id=url,translations.ko=korean"
+        ),
     ] = None,
     entities: Annotated[
         str | None,
         typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
     ] = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,7 +90,7 @@ def run(
     files = find_inputs(articles, format)
     mapped = dict(settings.columns) if columns is None else _columns(columns)
     inputs = list(read_articles(files, languages(source)[0], format, mapped))
-    models = Models(settings)
+    models = Models(settings, chosen_memory(memory, no_memory))
     # Everything that can stop the run as a whole is found out here, before anything is written.
     used = models.find(_to_translate(inputs, targets))
     if dry_run:

@@ -1,4 +1,4 @@
-"""TMX and TSV files as articles with translations, and records as TMX and TSV; see `parallel`.
+"""TMX and TSV files as articles with translations, and records as TMX and TSV; see `record_units`.
 
 Both writers hold the n-way tuples with their scores. What they do not hold: white space and paragraphs
 between sentences, sentence boundaries inside a unit, mentions, document fields, origins, issues. TMX does
@@ -15,8 +15,8 @@ from mtalign.errors import InputError
 from mtalign.formats.bitext import OnReject, Unit
 from mtalign.formats.features import Records
 from mtalign.formats.names import name_and_language
-from mtalign.formats.parallel import articles_of_units, tuple_units
 from mtalign.formats.reading import Found, Options, rejected
+from mtalign.formats.record_units import articles_of_units, tuple_units
 from mtalign.formats.tmx import read_tmx, write_tmx
 from mtalign.formats.tsv import ID, SCORE, read_tsv, write_tsv
 from mtalign.record import Rejected

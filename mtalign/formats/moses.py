@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mtalign.formats.features import Records
-from mtalign.formats.parallel import pair_units
+from mtalign.formats.record_units import pair_units
 from mtalign.record import pair_key
 
 # Everything that some tool takes for the end of a line.

@@ -1,107 +1,158 @@
-"""Records as units of translated sentences, and such units as articles with translations.
+"""The same text in several languages, a plain text file each: en.txt, ko.txt, or news.en.txt, news.ko.txt.
 
-Units whose ids are `NAME:0`, `NAME:1` … are sentences of the article NAME, as the writers here make them; any
-other unit is an article of its own. Sentences of an article are joined by spaces: what stood between them
-is not in a unit, nor are mentions, document fields, origins and issues.
+A line is a sentence; a blank line ends a paragraph. Several documents may stand in one file, apart by a
+line that is the separator and nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from mtalign.document import Article, Document, Sentence, Span
+from mtalign.document import Span
 from mtalign.errors import InputError
-from mtalign.formats.bitext import Unit
-from mtalign.formats.reading import LARGEST_FILE, Found, rejected
-from mtalign.record import Record, Rejected, pair_key
+from mtalign.languages import LANGUAGES
 
-_ID = re.compile(r"(.+):(\d+)", re.DOTALL)
+Splitter = Callable[[str, str], Sequence[Span]]
 
+# Enough to tell a language by; the rest of a long file says no more.
+_SAMPLE = 20_000
 
-def tuple_units(record: Record) -> Iterator[Unit]:
-    """Yield a unit per n-way tuple; several sentences of one language are joined by spaces."""
-    documents = record.documents()
-    for number, each in enumerate(record.tuples):
-        texts = {
-            lang: sentences_text(document, each.sents[lang])
-            for lang, document in documents.items()
-            if each.sents.get(lang)
-        }
-        yield Unit(texts, f"{record.id}:{number}", each.score)
+_SEPARATORS = re.compile(r"[._-]")
 
 
-def pair_units(record: Record, left: str, right: str) -> Iterator[Unit]:
-    """Yield a unit per bead of two languages, in the order of the record; an empty side has no text."""
-    documents = record.documents()
-    for number, bead in enumerate(record.beads[pair_key(left, right)]):
-        sides = {left: bead.left, right: bead.right}
-        texts = {lang: sentences_text(documents[lang], ids) for lang, ids in sides.items() if ids}
-        yield Unit(texts, f"{record.id}:{number}", bead.score)
+@dataclass(frozen=True)
+class TextFile:
+    """One language of a parallel text."""
+
+    path: Path
+    lang: str
 
 
-def sentences_text(document: Document, indices: Iterable[int]) -> str:
-    """Return sentences of a document joined by spaces."""
-    return " ".join(document.sentences[index].span.of(document.text) for index in indices)
+@dataclass(frozen=True)
+class ParallelText:
+    """One document: its sentences by language. A language may have none."""
+
+    id: str
+    sents: dict[str, list[str]]
 
 
-def articles_of_units(units: Iterable[Unit], path: str, name: str, lang: str) -> Iterator[Found | Rejected]:
-    """Yield the articles that units make up, one in memory at a time.
+def language_in_name(path: Path) -> str | None:
+    """Return the language that a file's name ends in: `en.txt`, `news.en.txt`, `news_en.txt`, `news.en`."""
+    parts = _SEPARATORS.split(path.name.lower())
+    return next((part for part in reversed(parts[-2:]) if part in LANGUAGES), None)
+
+
+def language_of_text(path: Path) -> tuple[str, float]:
+    """Return the likeliest language of a file among those in the table, and its probability among them."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    text = ""
+    for line in _lines(path):
+        text += line + "\n"
+        if len(text) > _SAMPLE:
+            break
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(LANGUAGES))
+    found, probability = identifier.classify(text)
+    return str(found), float(probability)
+
+
+def count_documents(path: Path, separator: str | None) -> int:
+    """Return how many documents a file holds, and prove that it can be read to its end.
+
+    Raises:
+        InputError: it cannot be read or is not UTF-8.
+    """
+    return sum(1 for _ in _documents(path, separator))
+
+
+def read_parallel(
+    files: Sequence[TextFile], separator: str | None = None, split: Splitter | None = None
+) -> Iterator[ParallelText]:
+    """Return the documents of the files, in step: the n-th of every file belong together.
+
+    The files are read once at the call, so that errors come before any work, and once on the way.
 
     Args:
-        units: in the order of the file.
-        path: where they come from.
-        name: what articles are called whose units have no id.
-        lang: the source language; all others are translations.
+        files: one per language.
+        separator: the line that ends a document; None takes every file as one.
+        split: finds the sentences of running text; None takes every line as one sentence.
+
+    Raises:
+        InputError: a file cannot be read or is not UTF-8 (file and line are named), or another file has
+            fewer documents or more.
     """
-    own: list[Unit] = []
-    size, current, line = 0, None, 1
-    for number, unit in enumerate(units, 1):
-        found = _ID.fullmatch(unit.id or "")
-        article_id = found[1] if found else unit.id or f"{name}-{number}"
-        if own and (not found or article_id != current):
-            yield _article(own, current or name, path, line, lang)
-            own, size = [], 0
-        if not own:
-            current, line = article_id, number
-        size += sum(map(len, unit.texts.values()))
-        if size > LARGEST_FILE:
-            raise InputError(f"article {article_id!r} has more than {LARGEST_FILE:,} characters")
-        own.append(unit)
-        if not found:
-            yield _article(own, article_id, path, line, lang)
-            own, size = [], 0
-    if own:
-        yield _article(own, current or name, path, line, lang)
+    numbers = {file: count_documents(file.path, separator) for file in files}
+    if len(set(numbers.values())) > 1:
+        counts = ", ".join(f"{file.path} {number}" for file, number in numbers.items())
+        raise InputError(f"the files differ in their number of documents: {counts}; every one must have all")
+    return _in_step(files, separator, split)
 
 
-def _article(units: Sequence[Unit], article_id: str, path: str, line: int, lang: str) -> Found | Rejected:
-    """Return units as one article; `line` is the number of the first unit."""
-    try:
-        langs = list(dict.fromkeys(code for unit in units for code in unit.texts))
-        documents = {
-            code: joined(article_id, code, [unit.texts.get(code, "") for unit in units]) for code in langs
-        }
-        source = documents.pop(lang, None)
-        if source is None or not source.text:
-            raise InputError(f"article {article_id!r} has no text in {lang!r}, but in {', '.join(langs)}")
-        markup = sum(unit.markup for unit in units)
-        translations = {code: each for code, each in documents.items() if each.text}
-        return Found(
-            Article(source, translations), path, line, Counter({"inline elements": markup} if markup else {})
+def _in_step(
+    files: Sequence[TextFile], separator: str | None, split: Splitter | None
+) -> Iterator[ParallelText]:
+    name = _common_name(files[0])
+    documents = zip(*(_documents(file.path, separator) for file in files), strict=True)
+    for number, texts in enumerate(documents, 1):
+        yield ParallelText(
+            name if separator is None else f"{name}-{number}",
+            {
+                file.lang: _sentences(lines, file.lang, split)
+                for file, lines in zip(files, texts, strict=True)
+            },
         )
-    except InputError as error:
-        return rejected(error, path, line, article_id)
 
 
-def joined(article_id: str, lang: str, sentences: Iterable[str]) -> Document:
-    """Return sentences as a document, a space between two; blank ones are left out."""
-    text = ""
-    placed: list[Sentence] = []
-    for each in sentences:
-        if each.strip():
-            text += " " if text else ""
-            placed.append(Sentence(Span(len(text), len(text) + len(each))))
-            text += each
-    return Document(article_id, lang, text, tuple(placed))
+def _common_name(file: TextFile) -> str:
+    """Return the file's name without its language and ending: `news` of news.en.txt.
+
+    Where nothing is left (en.txt), the folder names what is in it.
+    """
+    parts = _SEPARATORS.split(file.path.name)
+    # A language that was not in the name leaves only the ending to take off.
+    tail = 2 if file.lang in (part.lower() for part in parts[-2:-1]) else 1
+    return (
+        file.path.name[: -len(".".join(parts[-tail:]))].rstrip("._-")
+        or file.path.resolve().parent.name
+        or "text"
+    )
+
+
+def _sentences(lines: Sequence[str], lang: str, split: Splitter | None) -> list[str]:
+    if split is None:
+        return [line.strip() for line in lines if line.strip()]
+    text = "\n".join(lines)
+    return [span.of(text) for span in split(text, lang)]
+
+
+def _documents(path: Path, separator: str | None) -> Iterator[list[str]]:
+    """Yield the lines of each document. A separator at the very end begins no further one."""
+    found: list[str] | None = []
+    for line in _lines(path):
+        if separator is not None and line.strip() == separator:
+            yield found or []
+            found = None
+        else:
+            found = [] if found is None else found
+            found.append(line)
+    if found is not None:
+        yield found
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError as error:
+                    raise InputError(
+                        f"{path}:{number}: not UTF-8 (byte {line[error.start]:#04x}); convert it, "
+                        "for example with: iconv -f WINDOWS-1251 -t UTF-8"
+                    ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error

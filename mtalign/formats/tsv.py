@@ -83,21 +83,26 @@ def write_tsv(
         InputError: a unit has a language without a column, or a text that is not valid Unicode.
     """
     columns = _checked(columns)
-    stream.write("\t".join(columns).encode() + b"\n")
+    stream.write(encode_row(columns))
     count = 0
     for count, unit in enumerate(units, 1):
         if missing := [lang for lang in unit.texts if lang not in columns]:
             raise InputError(
                 f"unit {unit.id or count}: no column for {', '.join(missing)} in {', '.join(columns)}"
             )
-        cells = [_escape(_value(unit, column)) for column in columns]
+        cells = [_value(unit, column) for column in columns]
         if neutralise_formulas:
             cells = [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
         try:
-            stream.write("\t".join(cells).encode() + b"\n")
+            stream.write(encode_row(cells))
         except UnicodeEncodeError as error:
             raise InputError(f"unit {unit.id or count}: not valid Unicode: {error.reason}") from error
     return count
+
+
+def encode_row(cells: Sequence[str]) -> bytes:
+    """Return one row with its line feed: what would break it is escaped."""
+    return "\t".join(_SPECIAL.sub(lambda found: _ESCAPES[found[0]], cell) for cell in cells).encode() + b"\n"
 
 
 def _lines(stream: BinaryIO, path: Path) -> Iterator[bytes]:
@@ -146,10 +151,6 @@ def _value(unit: Unit, column: str) -> str:
     if column == SCORE:
         return "" if unit.score is None else repr(unit.score)
     return {ID: unit.id, NOTE: unit.note}.get(column, unit.texts.get(column)) or ""
-
-
-def _escape(text: str) -> str:
-    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
 
 
 def _unescape(text: str) -> str:

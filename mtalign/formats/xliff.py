@@ -22,8 +22,8 @@ from mtalign.document import Article
 from mtalign.errors import InputError
 from mtalign.formats.bitext import primary_code
 from mtalign.formats.features import Records
-from mtalign.formats.parallel import joined, pair_units
 from mtalign.formats.reading import LARGEST_FILE, Found, Options, rejected
+from mtalign.formats.record_units import joined, pair_units
 from mtalign.record import Record, Rejected
 
 _NS = "urn:oasis:names:tc:xliff:document:2.0"
