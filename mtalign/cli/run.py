@@ -63,9 +63,7 @@ def run(
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(
-            "--columns", help="Which column is which field: text=body,id=url,translations.ko=korean"
-        ),
+        typer.Option("--columns", help="Which column is which field: text=body,id=url,translations.ko=kor"),
     ] = None,
     entities: Annotated[
         str | None,

@@ -264,12 +264,15 @@ def _translated(
         found[lang] = {}
         for each in _read(path, format, Options(lang, options.columns)):
             article_id = each.article.source.id if isinstance(each, Found) else each.id
-            if article_id is None:
+            if article_id in found[lang]:
+                found[lang][article_id] = Rejected(f"id {article_id!r} is used twice", each.path, each.line)
+            elif article_id is not None:
+                found[lang][article_id] = each
+            else:
                 yield each
                 # No article may go on without a translation that a person has made and a machine cannot read.
                 yield Rejected(f"{path}, which has its {lang} translation, cannot be used", name, id=None)
                 return
-            found[lang][article_id] = each
     for each in own:
         if isinstance(each, Found):
             theirs = {lang: per_id.pop(each.article.source.id, None) for lang, per_id in found.items()}

@@ -24,7 +24,7 @@ from mtalign.document import Article, Document, Entity, Sentence, Span
 from mtalign.errors import InputError
 from mtalign.formats.features import Records, documents_of
 from mtalign.formats.names import name_and_language
-from mtalign.formats.reading import LARGEST_FILE, BadLine, Found, Options, decode, lines, rejected
+from mtalign.formats.reading import LARGEST_FILE, BadLine, Found, Options, lines, rejected
 from mtalign.formats.tokens import on_tokens, tokens_of, without_overlaps
 from mtalign.record import Rejected
 
@@ -83,9 +83,12 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
             try:
                 if isinstance(data, InputError):
                     raise data
-                line = decode(data, f"line {number}").rstrip("\r\n")
+                line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                reason = f"line {number} is not UTF-8 (byte {data[error.start]:#04x}); convert the file"
+                draft.error = draft.error or BadLine(reason, number)
             except InputError as error:
-                draft.error = draft.error or BadLine(f"line {number}: {error}", number)
+                draft.error = draft.error or error
             if _begins_article(line):
                 yield from _finish(draft, path, name, lang or options.lang)
                 draft = _Draft(draft.number + bool(draft.size), number)

@@ -22,7 +22,7 @@ from mtalign.document import Article
 from mtalign.errors import InputError
 from mtalign.formats.bitext import primary_code
 from mtalign.formats.features import Records
-from mtalign.formats.reading import LARGEST_FILE, Found, Options, rejected
+from mtalign.formats.reading import LARGEST_FILE, BadLine, Found, Options, rejected
 from mtalign.formats.record_units import joined, pair_units
 from mtalign.record import Record, Rejected
 
@@ -66,9 +66,8 @@ def read(path: Path, _: Options) -> Iterator[Found | Rejected]:
                     while element.getprevious() is not None:
                         del element.getparent()[0]
         except etree.XMLSyntaxError as error:
-            raise InputError(
-                f"{path.name}, line {error.lineno or 1}: not well-formed XML: {error.msg}"
-            ) from error
+            line = error.lineno or 1
+            raise BadLine(f"line {line}: not well-formed XML: {error.msg}", line) from error
     if root is None:
         raise InputError(
             f"{path.name} is XML, but not XLIFF 2 (its outermost element is <{context.root.tag}>)"
@@ -100,7 +99,7 @@ def _root(element: Any) -> dict[str, str]:
         raise InputError("the file has a document type, which XLIFF 2 has not; it is not read, for safety")
     languages = {"source": element.get("srcLang"), "target": element.get("trgLang")}
     if not all(languages.values()):
-        raise InputError(f"line {element.sourceline}: <xliff> needs srcLang and trgLang")
+        raise BadLine("<xliff> needs srcLang and trgLang", element.sourceline)
     return {side: primary_code(tag) for side, tag in languages.items()}
 
 
