@@ -271,7 +271,7 @@ def _translated(
             else:
                 yield each
                 # No article may go on without a translation that a person has made and a machine cannot read.
-                yield Rejected(f"{path}, which has its {lang} translation, cannot be used", name, id=None)
+                yield Rejected(f"{path}, which has its {lang} translation, cannot be used", name)
                 return
     for each in own:
         if isinstance(each, Found):
