@@ -15,6 +15,7 @@ from mtalign import __version__
 from mtalign.cli import (
     align,
     evaluate,
+    export,
     memory,
     products,
     publish,
@@ -44,6 +45,7 @@ for _commands in (
     publish,
     products,
     evaluate,
+    export,
     memory,
 ):
     _commands.register(app)
