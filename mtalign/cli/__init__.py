@@ -12,7 +12,7 @@ import sys
 import typer
 
 from mtalign import __version__
-from mtalign.cli import evaluate, products, run, stages
+from mtalign.cli import evaluate, products, report, review, run, show, stages
 from mtalign.errors import MtalignError
 
 USAGE_ERROR = 2
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 
 
-for _commands in (run, stages, products, evaluate):
+for _commands in (run, stages, products, report, show, review, evaluate):
     _commands.register(app)
 
 

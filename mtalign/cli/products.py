@@ -1,4 +1,4 @@
-"""What is made out of a run directory: `mtalign publish | search | report`; and `mtalign models`."""
+"""What is made out of a run directory: `mtalign publish | search`; and `mtalign models`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    RunArgument,
     print_json,
     read_config,
     run_records,
     table,
 )
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("publish", epilog="Example: mtalign publish RUN -o DATASET")(publish)
-    app.command("report", epilog="Example: mtalign report RUN -o report.html")(report)
     search = typer.Typer(help="Search a run across languages.", no_args_is_help=True, rich_markup_mode=None)
     search.command("build", epilog="Example: mtalign search build RUN -o INDEX -c starter")(search_build)
     search.command("query", epilog='Example: mtalign search query "power grid" --index INDEX --lang ko')(
@@ -58,20 +56,6 @@ def publish(
         return
     rows = [[config, split, count] for config, splits in made.rows.items() for split, count in splits.items()]
     table(f"{made.path}: {made.articles} articles, licence {made.licence}", ["config", "split", "rows"], rows)
-
-
-def report(
-    run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")],
-    title: Annotated[str | None, typer.Option("--title", help="The page's title.")] = None,
-) -> None:
-    """Write one HTML page to look at the run: all languages side by side, entities, issues."""
-    from mtalign.report.page import write_report
-    from mtalign.store import Run
-
-    opened = Run(run)
-    write_report(opened.records(), opened.rejects(), out, title or run.resolve().name)
-    typer.echo(str(out))
 
 
 def search_build(

@@ -156,6 +156,7 @@ class ArticleView:
     rows: list[Row]
     entities: list[EntityRow]
     notes: list[tuple[Tongue, Note]]
+    issue_count: int
     gaps: dict[str, list[str]]
     links: list[DrawnLink]
     reviews: list[Review]
@@ -164,6 +165,11 @@ class ArticleView:
     def issues(self) -> int:
         """How many rows carry an issue."""
         return sum(row.has_issue for row in self.rows)
+
+    @property
+    def lost(self) -> int:
+        """How many projections of the article found nothing."""
+        return sum(column.lost for column in self.columns)
 
     @property
     def data(self) -> dict[str, object]:
@@ -272,6 +278,7 @@ def article_view(
             if number is None
             for note in placed
         ],
+        issue_count=len(record.issues),
         gaps={lang: _gaps(document) for lang, document in record.targets.items()},
         links=[
             drawn

@@ -42,7 +42,8 @@ def _cell(cell: Cell) -> dict[str, Any]:
     return {
         "lang": cell.tongue.code,
         "texts": [
-            "".join(piece for piece in sentence.pieces if isinstance(piece, str)) for sentence in cell.sentences
+            "".join(piece for piece in sentence.pieces if isinstance(piece, str))
+            for sentence in cell.sentences
         ],
         "entities": sorted({mark.number for mark in marks}),
         "low": sorted({mark.number for mark in marks if mark.low}),
