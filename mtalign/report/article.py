@@ -87,7 +87,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class DrawnLink:
-    """Two words that say the same: sentence, start and end of the source's, language and place of the other."""
+    """Two words that say the same: where the source has one, and where which language has the other."""
 
     sentence: int
     start: int

@@ -29,7 +29,8 @@ def article_rows(view: ArticleView, hues: Mapping[str, int], width: int) -> Rend
     their numbers, so that no text can steer the terminal.
     """
     head = Text(plain(view.heading), style="bold")
-    head.append(f"\n{plain(view.id)}", style="dim")
+    if view.heading != view.id:
+        head.append(f"\n{plain(view.id)}", style="dim")
     beside = (width - _GUTTER) // max(1, len(view.columns)) >= _NARROWEST
     grid = Table(box=None, padding=(0, 1, 1 if beside else 0, 0), show_header=beside, expand=beside)
     grid.add_column("", width=_GUTTER, style="dim", no_wrap=False)
@@ -43,7 +44,7 @@ def article_rows(view: ArticleView, hues: Mapping[str, int], width: int) -> Rend
         grid.add_column("", ratio=1, overflow="fold")
         for row in view.rows:
             for number, cell in enumerate(row.cells):
-                grid.add_row(_gutter(row) if number == 0 else "", plain(cell.tongue.code), _cell(cell, hues))
+                grid.add_row(str(row.number) if number == 0 else "", plain(cell.tongue.code), _cell(cell, hues))
             grid.add_row("", "", "")
     notes = [Text.assemble((f"{plain(tongue.code)} ", "dim"), _note(note)) for tongue, note in view.notes]
     return Group(head, Text(""), *notes, grid)
