@@ -44,7 +44,9 @@ def article_rows(view: ArticleView, hues: Mapping[str, int], width: int) -> Rend
         grid.add_column("", ratio=1, overflow="fold")
         for row in view.rows:
             for number, cell in enumerate(row.cells):
-                grid.add_row(str(row.number) if number == 0 else "", plain(cell.tongue.code), _cell(cell, hues))
+                grid.add_row(
+                    str(row.number) if number == 0 else "", plain(cell.tongue.code), _cell(cell, hues)
+                )
             grid.add_row("", "", "")
     notes = [Text.assemble((f"{plain(tongue.code)} ", "dim"), _note(note)) for tongue, note in view.notes]
     return Group(head, Text(""), *notes, grid)
