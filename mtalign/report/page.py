@@ -190,6 +190,7 @@ def _environment() -> Environment:
         loader=PackageLoader("mtalign.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_fit,

@@ -18,6 +18,7 @@ function light(origin) {
   const line = lit.find((element) => element.matches(".entities tr"));
   readout.hidden = !line || !panel.hidden;
   readout.replaceChildren(...(line ? [...line.children].map(said) : []));
+  if (line?.querySelector("td small")) readout.append(made("span", { class: "key" }, "numbers: confidence, 0 to 1"));
   const text = origin?.closest(".text");
   paintLinks(text ?? null, text && origin ? extentOf(text, origin) : null, true);
 }

@@ -448,10 +448,10 @@ function quickly(mark, /** @type {string} */ verdict) {
   add({ article: data.id, lang, entity: data.entities[number] ?? "", verdict, ...written(place) });
 }
 
-for (const article of all(document, ".article")) {
-  const source = article.querySelector(".rows thead th .origin.source")?.closest("th")?.getAttribute("data-lang");
-  for (const cell of all(article, ".cell")) {
-    if (cell.dataset.lang === source) continue;
+/** Give the sentences of a row's translations a button to review them. @param {Element} row */
+function equip(row) {
+  for (const cell of all(row, ".cell")) {
+    if (!(String(cell.dataset.lang) in dataOf(/** @type {Element} */ (row.closest(".article"))).gaps)) continue;
     for (const sentence of all(cell, ".sentence")) {
       const edit = button("✎", () => reviewSentence(sentence, edit), `Review ${cell.dataset.name} sentence ${Number(sentence.dataset.index) + 1}`);
       edit.className = "edit";
@@ -459,6 +459,19 @@ for (const article of all(document, ".article")) {
     }
   }
 }
+
+// Thousands of buttons would make a large page slow to open: a row gets its own when it comes into sight.
+const inSight = new IntersectionObserver(
+  (rows) => {
+    for (const { isIntersecting, target } of rows) {
+      if (!isIntersecting) continue;
+      inSight.unobserve(target);
+      equip(target);
+    }
+  },
+  { rootMargin: "50%" },
+);
+for (const row of all(document, ".row")) inSight.observe(row);
 
 document.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target : null;
