@@ -12,7 +12,17 @@ import sys
 import typer
 
 from mtalign import __version__
-from mtalign.cli import evaluate, products, report, review, run, show, stages
+from mtalign.cli import (
+    align,
+    evaluate,
+    memory,
+    products,
+    publish,
+    report,
+    review,
+    run,
+    stages,
+)
 from mtalign.errors import MtalignError
 
 USAGE_ERROR = 2
@@ -29,7 +39,17 @@ app = typer.Typer(
 )
 
 
-for _commands in (run, stages, products, report, show, review, evaluate):
+for _commands in (
+    run,
+    stages,
+    align,
+    publish,
+    report,
+    review,
+    products,
+    evaluate,
+    memory,
+):
     _commands.register(app)
 
 

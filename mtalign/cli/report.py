@@ -1,4 +1,4 @@
-"""`mtalign report`: the page about a run, as files or served on this machine."""
+"""`mtalign report | show`: a run as a page, as files or served on this machine, and in the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     app.command("report", epilog="Examples: mtalign report RUN -o report.html | mtalign report RUN --serve")(
         report
     )
@@ -55,6 +55,37 @@ def report(
     made = write_report(Source(opened), opened.rejects(), out, name)
     folder = f", with {made.pages} pages in {made.folder}" if made.folder else ""
     typer.echo(f"{made.path}{folder}")
+
+
+def show(
+    run: RunArgument,
+    article: Annotated[str | None, typer.Argument(help="An article's id; without it, the list.")] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", min=20, help="Columns to fill (default: those of the terminal).")
+    ] = None,
+) -> None:
+    """Print the articles of a run, or one article with its languages side by side, as the report does."""
+    from rich.console import Console
+
+    from mtalign.errors import UsageError
+    from mtalign.report.article import article_view
+    from mtalign.report.overview import line
+    from mtalign.report.page import label_hues
+    from mtalign.report.terminal import article_rows, contents
+    from mtalign.review import reviewed
+    from mtalign.store import Run
+
+    records = reviewed(Run(run))
+    console = Console(width=width, highlight=False)
+    if article is None:
+        console.print(contents(line(record) for record in records))
+        return
+    found = next((record for record in records if record.id == article), None)
+    if found is None:
+        raise UsageError(f"{run} has no article {article!r}; mtalign show {run} lists them")
+    view = article_view(found)
+    labels = label_hues(entity.label for lang in found.documents() for entity in found.entities(lang))
+    console.print(article_rows(view, labels, console.width))
 
 
 def _link(run: Run, config: str) -> None:

@@ -13,6 +13,9 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    MemoryOption,
+    NoMemoryOption,
+    chosen_memory,
     languages,
     print_json,
     progress_bar,
@@ -54,6 +57,8 @@ def run(
         str | None,
         typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
     ] = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,7 +75,7 @@ def run(
     settings = _with_entities(read_config(config), entities)
     files = find_inputs(articles)
     inputs = list(read_articles(files, languages(source)[0]))
-    models = Models(settings)
+    models = Models(settings, chosen_memory(memory, no_memory))
     # Everything that can stop the run as a whole is found out here, before anything is written.
     used = models.find(_to_translate(inputs, targets))
     if dry_run:
