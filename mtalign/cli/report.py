@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("report", epilog="Examples: mtalign report RUN -o report.html | mtalign report RUN --serve")(
         report
     )
+    app.command("show", epilog="Examples: mtalign show RUN | mtalign show RUN summit")(show)
 
 
 def report(
