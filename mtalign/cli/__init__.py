@@ -19,6 +19,8 @@ from mtalign.cli import (
     memory,
     products,
     publish,
+    report,
+    review,
     run,
     stages,
 )
@@ -43,6 +45,8 @@ for _commands in (
     stages,
     align,
     publish,
+    report,
+    review,
     products,
     evaluate,
     export,
