@@ -28,6 +28,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     with dataset_hub.serve() as found:
         # The client reads its environment when it is first imported, which another test may have done.
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", found.endpoint)
+        template = f"{found.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-login"))
         monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -78,7 +80,8 @@ def test_the_command_pushes_every_config_loads_and_the_token_is_nowhere(hub: Hub
             run.add(each)
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "mtalign.cli", "-v", "publish", "run", "-o", "dataset", "--json"),
+            *(sys.executable, "-c", "from mtalign.cli import main; main()"),
+            *("-v", "publish", "run", "-o", "dataset", "--json"),
             *("--splits", "train=1,test=1", "--push", REPOSITORY, "--private"),
         ],
         cwd=tmp_path,
@@ -172,6 +175,16 @@ def test_a_broken_connection_is_repeated_and_sends_only_what_is_missing(dataset:
     tables = {each for path, each in contents(dataset).items() if path.endswith(".parquet")}
     assert hub.count("PUT", "/lfs/") == len(tables) + 1
     assert set(hub.objects.values()) == tables
+
+
+def test_a_card_that_cannot_be_fetched_is_not_taken_for_a_missing_one(dataset: Published, hub: Hub) -> None:
+    push_now(dataset)
+    before = hub.files(REPOSITORY)
+    hub.order("HEAD", "/README.md", 403)
+    changed = publish(news()[:1], dataset.path.with_name("third"), name="One article")
+    with pytest.raises(UsageError, match="hub"):
+        push_now(changed)
+    assert hub.files(REPOSITORY) == before
 
 
 def test_a_push_that_was_given_up_is_resumed(dataset: Published, hub: Hub) -> None:
