@@ -58,7 +58,7 @@ docs: $(STAMP)
 	$(BIN)/typer mtalign.cli utils docs --name mtalign --title "The commands" --output docs/commands.md
 	$(BIN)/python scripts/config_reference.py --output docs/configuration.md
 	$(BIN)/pip install --quiet -e ".[docs]"
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 screenshots: demo
 	$(BIN)/mtalign report demo/human/run -o demo/human/report.html --links -c starter
