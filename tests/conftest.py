@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from checkpoints import trained_marian as train_marian
 from hypothesis import HealthCheck, settings
 
-from checkpoints import trained_marian as train_marian
 from mtalign.encode import Encoder
 from mtalign.models import ModelFiles, resolve
 

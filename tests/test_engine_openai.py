@@ -402,7 +402,7 @@ def test_in_a_configuration() -> None:
     )
     assert isinstance(chosen.options, OpenAIOptions)
     assert hash(chosen) == hash(chosen.model_copy())
-    with pytest.raises(ValueError, match="openai has no option .*beam_size"):
+    with pytest.raises(ValueError, match=r"openai has no option .*beam_size"):
         TranslatorConfig.model_validate({"engine": "openai", "model": "m", "options": {"beam_size": 4}})
     with pytest.raises(ValueError, match="base_url"):
         TranslatorConfig.model_validate({"engine": "openai", "model": "m"})
