@@ -12,7 +12,7 @@ a tenth of the work of reading all, and the same beads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,7 @@ from mtalign.align.anchors import DISAGREEMENT, Anchors
 from mtalign.align.band import Window, around, windows
 from mtalign.align.score import Texts, score_beads
 from mtalign.align.search import Lattice, Skips, best_beads, slack
-from mtalign.align.side import Run, Side
+from mtalign.align.side import Run, Side, shorter_tokens
 from mtalign.alignment import Bead
 
 if TYPE_CHECKING:
@@ -93,14 +93,13 @@ def align(
 
 def _align(task: _Task) -> tuple[Bead, ...]:
     n, m = len(task.left), len(task.right)
-    ours, theirs = Texts(task.left), Texts(task.right)
     if n * m <= _TOKEN_CELLS:
         near = [Window(0, n, 0, m)]
     else:
-        wide = windows(task.left.vectors, task.right.vectors, task.anchors.ordered)
-        rough = _lattice(task, ours, theirs, wide, by_tokens=False)
-        near = around(best_beads(rough, _skips(task, rough, 0.0)), n, m)
-        del rough
+        near = _near_rough_beads(task)
+        left, right = shorter_tokens(task.left, task.right)
+        task = replace(task, left=left, right=right)
+    ours, theirs = Texts(task.left), Texts(task.right)
     lattice = _lattice(task, ours, theirs, near, by_tokens=True)
     skips = _estimated_skips(task, lattice)
     left_runs, right_runs = _runs_to_read(task, lattice, skips)
@@ -109,6 +108,14 @@ def _align(task: _Task) -> tuple[Bead, ...]:
         lattice = _lattice(task, ours, theirs, near, by_tokens=True)
         skips = _estimated_skips(task, lattice)
     return best_beads(lattice, skips)
+
+
+def _near_rough_beads(task: _Task) -> list[Window]:
+    """Find beads by the vectors of the sentences alone, and return narrow windows along them."""
+    wide = windows(task.left.vectors, task.right.vectors, task.anchors.ordered)
+    lattice = _lattice(task, Texts(task.left), Texts(task.right), wide, by_tokens=False)
+    beads = best_beads(lattice, _skips(task, lattice, 0.0))
+    return around(beads, len(task.left), len(task.right))
 
 
 @cache

@@ -127,7 +127,7 @@ def _score_piece(
     sizes = left.side.sizes[top:bottom], right.side.sizes[first:last] * _ratio(left.side, right.side)
     fits = None
     if by_tokens and left.side.tokens and right.side.tokens:
-        fits = _TokenFit(left.side.tokens, right.side.tokens, (top, bottom), (first, last), most - 1)
+        fits = _TokenFit(left.side.tokens, right.side.tokens, (top, bottom), (first, last), max(map(sum, moves)))
     weight = min(1.0, min(len(left.side), len(right.side)) / _ENOUGH)
     scores = []
     for rows, columns in moves:
@@ -209,50 +209,23 @@ class _TokenFit:
         right: tokens of the right side.
         ours: the first left sentence of the piece, and the one after its last.
         theirs: likewise, on the right.
-        longest: the most sentences that a bead has on one side.
+        largest: the most sentences of a bead, both sides together.
     """
 
     def __init__(
-        self, left: Tokens, right: Tokens, ours: tuple[int, int], theirs: tuple[int, int], longest: int
+        self, left: Tokens, right: Tokens, ours: tuple[int, int], theirs: tuple[int, int], largest: int
     ) -> None:
-        import numpy as np
-
-        matches = _matches(left, right, ours, theirs)
-        self._sums = [_by_sentence()(each.best, each.starts, _usual(each.best), longest) for each in matches]
-        self._counts = [np.diff(each.starts) for each in matches]
-        self._usual_counts = [tokens.starts[-1] / (len(tokens.starts) - 1) for tokens in (left, right)]
+        self._fits = [
+            _fits()(each.best, each.starts, _usual(each.best), tokens.starts[-1] / (len(tokens.starts) - 1), largest)
+            for each, tokens in zip(_matches(left, right, ours, theirs), (left, right), strict=True)
+        ]
 
     def __call__(self, rows: int, columns: int) -> NDArray[np.float32]:
         """Return coverage less leak of the beads of `rows` x `columns` sentences."""
-        return self._one_way(0, rows, columns) + self._one_way(1, columns, rows).T
-
-    def _one_way(self, side: int, length: int, other_length: int) -> NDArray[np.float32]:
-        import numpy as np
-
-        covered, after, tail, before, head = self._sums[side][other_length - 1]
-        coverage = _run_sums(covered, length) / _run_sums(self._counts[side], length)[:, None]
-        steps = range(length)
-        leak = _best_end(after, tail, steps[::-1]) + _best_end(before, head, steps)
-        return np.asarray(coverage / 2 - leak / self._usual_counts[side], np.float32)
-
-
-def _best_end(sums: NDArray[np.float32], ends: NDArray[np.float32], steps: range) -> NDArray[np.float32]:
-    """Return the best sum over a head or a tail of each run of sentences.
-
-    Args:
-        sums: the sum of each sentence.
-        ends: the best sum over a head, or a tail, of each sentence.
-        steps: the sentences of a run in the order in which the head, or the tail, takes them in.
-    """
-    import numpy as np
-
-    count = max(0, len(sums) - len(steps) + 1)
-    best = np.zeros_like(sums)
-    total = np.zeros_like(sums[:count])
-    for step in steps:
-        np.maximum(best[:count], total + ends[step : step + count], out=best[:count])
-        total += sums[step : step + count]
-    return best
+        fits: NDArray[np.float32] = (
+            self._fits[0][rows - 1, columns - 1] + self._fits[1][columns - 1, rows - 1].T
+        )
+        return fits
 
 
 def _matches(
@@ -264,18 +237,23 @@ def _matches(
     left_starts = left.starts[ours[0] : ours[1] + 1]
     right_starts = right.starts[theirs[0] : theirs[1] + 1]
     columns = right.vectors[right_starts[0] : right_starts[-1]].astype(np.float32)
-    left_best = np.empty((left_starts[-1] - left_starts[0], len(right_starts) - 1), np.float32)
-    right_best = np.empty((right_starts[-1] - right_starts[0], len(left_starts) - 1), np.float32)
-    inner = right_starts - right_starts[0]
+    left_best = np.full((left_starts[-1] - left_starts[0], len(right_starts) - 1), -1.0, np.float32)
+    right_best = np.full((len(left_starts) - 1, right_starts[-1] - right_starts[0]), -1.0, np.float32)
     for first in range(0, len(left_starts) - 1, _ROWS):
         starts = left_starts[first : first + _ROWS + 1]
         cosines = left.vectors[starts[0] : starts[-1]].astype(np.float32) @ columns.T
-        at = starts - left_starts[0]
-        left_best[at[0] : at[-1]] = np.maximum.reduceat(cosines, inner[:-1], axis=1)
-        right_best[:, first : first + len(starts) - 1] = np.maximum.reduceat(
-            cosines, starts[:-1] - starts[0], axis=0
-        ).T
-    return _Matches(left_best, left_starts - left_starts[0]), _Matches(right_best, inner)
+        rows = slice(int(starts[0] - left_starts[0]), int(starts[-1] - left_starts[0]))
+        _best_by_sentence()(
+            cosines,
+            starts - starts[0],
+            right_starts - right_starts[0],
+            left_best[rows],
+            right_best[first : first + len(starts) - 1],
+        )
+    return (
+        _Matches(left_best, left_starts - left_starts[0]),
+        _Matches(np.ascontiguousarray(right_best.T), right_starts - right_starts[0]),
+    )
 
 
 def _usual(best: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -283,33 +261,77 @@ def _usual(best: NDArray[np.float32]) -> NDArray[np.float32]:
     return (best.mean(axis=1) + _mean_of_best(best)) / 2
 
 
+# Machine code is kept on disk between runs. Inner loops run over neighbouring memory, without branches.
+
+
 @cache
-def _by_sentence() -> Callable[..., Any]:
-    """Compile the sums over the tokens of each sentence; the machine code is kept on disk between runs."""
+def _best_by_sentence() -> Callable[..., Any]:
+    """Compile the best cosines of tokens in sentences, in both directions at once."""
+    import numba
+
+    @numba.njit(cache=True, fastmath={"nnan", "nsz"})  # type: ignore[untyped-decorator]
+    def best_by_sentence(cosines: Any, starts: Any, other_starts: Any, best: Any, other_best: Any) -> None:
+        for i in range(len(starts) - 1):
+            for row in range(starts[i], starts[i + 1]):
+                for column in range(cosines.shape[1]):
+                    other_best[i, column] = max(other_best[i, column], cosines[row, column])
+                for j in range(len(other_starts) - 1):
+                    highest = best[row, j]
+                    for column in range(other_starts[j], other_starts[j + 1]):
+                        highest = max(highest, cosines[row, column])
+                    best[row, j] = highest
+
+    return best_by_sentence  # type: ignore[no-any-return]
+
+
+@cache
+def _fits() -> Callable[..., Any]:
+    """Compile coverage / 2 less leak of runs of sentences in runs of the other side.
+
+    The result is lengths x other lengths x first sentences x other first sentences; it is zero where a run
+    would reach beyond the last sentence.
+    """
     import numba
     import numpy as np
 
-    @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-    def by_sentence(best: Any, starts: Any, usual: Any, longest: int) -> Any:
-        # For runs of 1 … longest sentences of the other side, by the sentence here and the run's first one:
-        # 0 the coverage; 1, 2 the sum and the best tail of what the sentence after the run would add to it;
-        # 3, 4 the sum and the best head of what the sentence before it would add.
-        count, width = len(starts) - 1, best.shape[1]
-        found = np.zeros((longest, 5, count, width), np.float32)
+    @numba.njit(cache=True, fastmath={"nnan", "nsz"})  # type: ignore[untyped-decorator]
+    def fits(best: Any, starts: Any, usual: Any, usual_count: float, largest: int) -> Any:  # noqa: PLR0912
+        count, width, longest = len(starts) - 1, best.shape[1], largest - 1
+        # By sentence: coverage; the sum and the best tail of what the sentence after the other run would add;
+        # the sum and the best head of what the sentence before it would add.
+        sums = np.zeros((longest, 5, count, width), np.float32)
+        inside = np.empty(width, np.float32)
         for i in range(count):
             for token in range(starts[i], starts[i + 1]):
-                for j in range(width):
-                    inside = best[token, j]
-                    for run in range(min(longest, width - j)):
-                        inside = max(inside, best[token, j + run])
-                        sums = found[run]
-                        sums[0, i, j] += inside - usual[token]
-                        gain = best[token, j + run + 1] - inside if j + run + 1 < width else -1.0
-                        sums[1, i, j] += gain
-                        sums[2, i, j] = max(0.0, sums[2, i, j] + gain)
-                        gain = best[token, j - 1] - inside if j > 0 else -1.0
-                        sums[3, i, j] += gain
-                        sums[4, i, j] = max(sums[4, i, j], sums[3, i, j])
+                row = best[token]
+                inside[:] = row
+                for other in range(min(longest, width)):
+                    here = sums[other, :, i]
+                    for j in range(width - other):
+                        inside[j] = max(inside[j], row[j + other])
+                        here[0, j] += inside[j] - usual[token]
+                    for j in range(width - other - 1):
+                        gain = row[j + other + 1] - inside[j]
+                        here[1, j] += gain
+                        here[2, j] = max(np.float32(0), here[2, j] + gain)
+                    for j in range(1, width - other):
+                        here[3, j] += row[j - 1] - inside[j]
+                        here[4, j] = max(here[4, j], here[3, j])
+        found = np.zeros((longest, longest, count, width), np.float32)
+        for length in range(1, longest + 1):
+            for other in range(largest - length):
+                for i in range(count - length + 1):
+                    tokens = starts[i + length] - starts[i]
+                    for j in range(width - other):
+                        coverage = tail = tail_sum = head = head_sum = np.float32(0)
+                        for k in range(i, i + length):
+                            coverage += sums[other, 0, k, j]
+                            head = max(head, head_sum + sums[other, 4, k, j])
+                            head_sum += sums[other, 3, k, j]
+                        for k in range(i + length - 1, i - 1, -1):
+                            tail = max(tail, tail_sum + sums[other, 2, k, j])
+                            tail_sum += sums[other, 1, k, j]
+                        found[length - 1, other, i, j] = coverage / tokens / 2 - (head + tail) / usual_count
         return found
 
-    return by_sentence  # type: ignore[no-any-return]
+    return fits  # type: ignore[no-any-return]
