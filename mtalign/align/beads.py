@@ -32,6 +32,8 @@ Overlaps = Literal["mean", "hybrid", "text"]
 # Pairs of sentences up to which all are compared by their tokens: beyond, only those near to first beads.
 _TOKEN_CELLS = 40_000
 
+_ROUGH_LARGEST = 3  # sentences of a first bead: it only says where to look again
+
 # A run is read as text if the best path loses no more by using it, in units of the median best 1-1 score.
 _CLOSE = 0.5
 
@@ -112,6 +114,8 @@ def _align(task: _Task) -> tuple[Bead, ...]:
 
 def _near_rough_beads(task: _Task) -> list[Window]:
     """Find beads by the vectors of the sentences alone, and return narrow windows along them."""
+    if not task.anchors.pairs:  # which may need beads of any size
+        task = replace(task, moves=tuple(move for move in task.moves if sum(move) <= _ROUGH_LARGEST))
     wide = windows(task.left.vectors, task.right.vectors, task.anchors.ordered)
     lattice = _lattice(task, Texts(task.left), Texts(task.right), wide, by_tokens=False)
     beads = best_beads(lattice, _skips(task, lattice, 0.0))
