@@ -11,6 +11,7 @@ a tenth of the work of reading all, and the same beads.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -107,7 +108,7 @@ def _align(task: _Task) -> tuple[Bead, ...]:
     left_runs, right_runs = _runs_to_read(task, lattice, skips)
     if left_runs or right_runs:
         ours, theirs = _read(task.left, left_runs), _read(task.right, right_runs)
-        lattice = _lattice(task, ours, theirs, near, by_tokens=True)
+        _fill(task, lattice, ours, theirs, _touched(near, left_runs, right_runs), by_tokens=True)
         skips = _estimated_skips(task, lattice)
     return best_beads(lattice, skips)
 
@@ -124,11 +125,10 @@ def _near_rough_beads(task: _Task) -> list[Window]:
 
 @cache
 def _threads() -> Any:
-    """Many small products of matrices: more than one thread only burns time, whatever the environment says."""
-    import numpy as np
+    """The libraries that multiply matrices: for many small ones, more than one thread only burns time."""
+    import numpy as np  # noqa: F401 - the controller sees only libraries that are loaded
     from threadpoolctl import ThreadpoolController
 
-    assert np  # the controller sees only libraries that are loaded
     return ThreadpoolController()
 
 
@@ -138,9 +138,7 @@ def _moves(largest: int) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(sizes, key=lambda size: (sum(size), abs(size[0] - size[1]), size)))
 
 
-def _lattice(
-    task: _Task, ours: Texts, theirs: Texts, found: Sequence[Window], *, by_tokens: bool
-) -> Lattice:
+def _lattice(task: _Task, ours: Texts, theirs: Texts, found: Sequence[Window], *, by_tokens: bool) -> Lattice:
     import numpy as np
 
     n = len(task.left)
@@ -151,15 +149,34 @@ def _lattice(
     offsets = np.concatenate([[0], np.cumsum(lasts - firsts)])
     scores = np.empty((len(task.moves), int(offsets[-1])), np.float32)
     lattice = Lattice(np.array(task.moves, np.int64), scores, offsets, firsts, lasts)
+    _fill(task, lattice, ours, theirs, found, by_tokens=by_tokens)
+    return lattice
+
+
+def _fill(
+    task: _Task, lattice: Lattice, ours: Texts, theirs: Texts, found: Sequence[Window], *, by_tokens: bool
+) -> None:
     for window in found:
-        block = score_beads(ours, theirs, window, task.moves, by_tokens=by_tokens)
-        lattice.block(window)[:] = block
+        lattice.block(window)[:] = score_beads(ours, theirs, window, task.moves, by_tokens=by_tokens)
     if task.anchors.pairs:
         _forbid(task, lattice, found)
-    marks = task.anchors.marks(n, len(task.right))
+    marks = task.anchors.marks(len(task.left), len(task.right))
     if marks:
         _lower(lattice, found, *marks)
-    return lattice
+
+
+def _touched(found: Sequence[Window], left: Sequence[Run], right: Sequence[Run]) -> list[Window]:
+    """Return the windows in which one of the runs begins."""
+    rows, columns = sorted(first for _, first in left), sorted(first for _, first in right)
+
+    def holds(places: Sequence[int], first: int, last: int) -> bool:
+        return bisect_left(places, first) < bisect_left(places, last)
+
+    return [
+        window
+        for window in found
+        if holds(rows, window.top, window.bottom) or holds(columns, window.first, window.last)
+    ]
 
 
 def _forbid(task: _Task, lattice: Lattice, found: Sequence[Window]) -> None:
@@ -184,8 +201,7 @@ def _done(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
     pairs = np.array(task.anchors.ordered, np.int64).reshape(-1, 2)
     counts = (
-        np.bincount(pairs[:, side], minlength=len(each))
-        for side, each in enumerate((task.left, task.right))
+        np.bincount(pairs[:, side], minlength=len(each)) for side, each in enumerate((task.left, task.right))
     )
     left, right = (np.concatenate([[0], np.cumsum(each)]) for each in counts)
     return left, right
@@ -204,7 +220,9 @@ def _lower(
         for kind, (height, width) in enumerate(lattice.moves.tolist()):
             last_rows = np.minimum(rows + height, len(left)) - 1
             last_columns = np.minimum(columns + width, len(right)) - 1
-            differ = (left[rows][:, None] != right[columns]) | (left[last_rows][:, None] != right[last_columns])
+            differ = (left[rows][:, None] != right[columns]) | (
+                left[last_rows][:, None] != right[last_columns]
+            )
             block[kind][differ] -= loss
 
 

@@ -124,15 +124,20 @@ def _score_piece(
     theirs = {columns: right.vectors(columns, first, last) for columns in {1} | {move[1] for move in moves}}
     to_right = {rows: block @ theirs[1].T for rows, block in ours.items()}
     to_left = {columns: ours[1] @ block.T for columns, block in theirs.items()}
+    # A run near to everything is worth less than one near to a few (CSLS, Conneau et al. 2018).
+    left_hubs = {rows: _mean_of_best(cosines)[:, None] for rows, cosines in to_right.items()}
+    right_hubs = {columns: _mean_of_best(cosines.T)[None] for columns, cosines in to_left.items()}
     sizes = left.side.sizes[top:bottom], right.side.sizes[first:last] * _ratio(left.side, right.side)
     fits = None
     if by_tokens and left.side.tokens and right.side.tokens:
-        fits = _TokenFit(left.side.tokens, right.side.tokens, (top, bottom), (first, last), max(map(sum, moves)))
+        fits = _TokenFit(
+            left.side.tokens, right.side.tokens, (top, bottom), (first, last), max(map(sum, moves))
+        )
     weight = min(1.0, min(len(left.side), len(right.side)) / _ENOUGH)
     scores = []
     for rows, columns in moves:
         near = _neighbours(to_left[columns], to_right[rows], rows, columns)
-        hubs = _hubness(to_left[columns], to_right[rows])
+        hubs = (left_hubs[rows] + right_hubs[columns]) / 2
         score = weight * (ours[rows] @ theirs[columns].T - near / 2 - hubs / 2)
         if fits:
             score += _COVERAGE * fits(rows, columns)
@@ -165,16 +170,6 @@ def _neighbours(
     total[:-rows] += to_left[rows:]
     count[:-rows] += 1
     return np.divide(total, np.maximum(count, 1))
-
-
-def _hubness(to_left: NDArray[np.float32], to_right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return, for each pair of runs, the mean of the best cosines either has with single sentences.
-
-    A run near to everything is worth less than one near to a few (CSLS, Conneau et al. 2018).
-    """
-    import numpy as np
-
-    return np.asarray((_mean_of_best(to_right)[:, None] + _mean_of_best(to_left.T)[None, :]) / 2, np.float32)
 
 
 def _mean_of_best(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -216,7 +211,13 @@ class _TokenFit:
         self, left: Tokens, right: Tokens, ours: tuple[int, int], theirs: tuple[int, int], largest: int
     ) -> None:
         self._fits = [
-            _fits()(each.best, each.starts, _usual(each.best), tokens.starts[-1] / (len(tokens.starts) - 1), largest)
+            _fits()(
+                each.best,
+                each.starts,
+                _usual(each.best),
+                tokens.starts[-1] / (len(tokens.starts) - 1),
+                largest,
+            )
             for each, tokens in zip(_matches(left, right, ours, theirs), (left, right), strict=True)
         ]
 
@@ -295,7 +296,7 @@ def _fits() -> Callable[..., Any]:
     import numpy as np
 
     @numba.njit(cache=True, fastmath={"nnan", "nsz"})  # type: ignore[untyped-decorator]
-    def fits(best: Any, starts: Any, usual: Any, usual_count: float, largest: int) -> Any:  # noqa: PLR0912
+    def fits(best: Any, starts: Any, usual: Any, usual_count: float, largest: int) -> Any:
         count, width, longest = len(starts) - 1, best.shape[1], largest - 1
         # By sentence: coverage; the sum and the best tail of what the sentence after the other run would add;
         # the sum and the best head of what the sentence before it would add.

@@ -123,7 +123,7 @@ def _forward() -> Callable[..., Any]:
     nodes = _nodes()
 
     @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-    def forward(  # noqa: PLR0912, PLR0917
+    def forward(  # noqa: PLR0917
         scores: Any, moves: Any, offsets: Any, firsts: Any, lasts: Any, left: Any, right: Any
     ) -> Any:
         n, kinds = len(firsts), len(moves)
@@ -196,7 +196,7 @@ def _slack() -> Callable[..., Any]:
     forward, nodes = _forward(), _nodes()
 
     @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-    def lost(  # noqa: PLR0912, PLR0917
+    def lost(  # noqa: PLR0917
         scores: Any, moves: Any, offsets: Any, firsts: Any, lasts: Any, left: Any, right: Any
     ) -> Any:
         n, m, kinds = len(firsts), lasts[-1], len(moves)
@@ -214,7 +214,9 @@ def _slack() -> Callable[..., Any]:
                     for kind in range(kinds):
                         a, b = i + moves[kind, 0], j + moves[kind, 1]
                         if a <= n and b <= m and lows[a] <= b < lows[a] + places[a + 1] - places[a]:
-                            through = scores[kind, offsets[i] + j - firsts[i]] + after[places[a] + b - lows[a]]
+                            through = (
+                                scores[kind, offsets[i] + j - firsts[i]] + after[places[a] + b - lows[a]]
+                            )
                             after[node] = max(after[node], through)
                             loss = whole - before[node] - through
                             length, other = moves[kind, 0] - 1, moves[kind, 1] - 1

@@ -103,9 +103,7 @@ def prepare(sentences: Sequence[str], encoder: SentenceEncoder) -> Side:
     raw = encoder.encode(sentences)
     # A side of one sentence has no mean but itself: subtracting that would leave nothing.
     mean = raw.mean(0) if len(sentences) > 1 else np.zeros_like(raw[0])
-    return Side(
-        unit(raw - mean), sizes, _tokens(sentences, encoder), _Embedder(sentences, encoder, mean)
-    )
+    return Side(unit(raw - mean), sizes, _tokens(sentences, encoder), _Embedder(sentences, encoder, mean))
 
 
 def _tokens(sentences: Sequence[str], encoder: SentenceEncoder) -> Tokens:
