@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from mtalign.document import Span
 from mtalign.errors import UsageError
 from mtalign.formats.articles import FORMATS, SUFFIXES, Found, find_inputs, read_articles
 from mtalign.record import Rejected
+from tests import dataset_hub
 
 
 def write(path: Path, text: str | bytes) -> str:
@@ -273,6 +277,34 @@ def test_a_format_that_is_named_counts_more_than_the_ending(tmp_path: Path) -> N
 
 def test_every_ending_has_a_reader() -> None:
     assert set(SUFFIXES.values()) | {"dataset"} == set(FORMATS)
+
+
+def test_a_dataset_on_the_hub_is_streamed(tmp_path: Path) -> None:
+    """In a process of its own: the client reads the address of the hub when it is imported."""
+    from datasets import Dataset
+
+    rows = [{"id": "a", "text": "Lviv.", "label": 1}, {"id": "b", "text": "Kyiv.", "label": 2}]
+    Dataset.from_list(rows).to_parquet(tmp_path / "rows.parquet")
+    with dataset_hub.serve() as hub:
+        files = {"data/train-00000-of-00001.parquet": (tmp_path / "rows.parquet").read_bytes()}
+        repository = dataset_hub.Repository(private=False)
+        commit = repository.commit("main", files)
+        hub.repositories["somebody/news"] = repository
+        code = (
+            "import sys\n"
+            "from mtalign.formats.articles import find_inputs, read_articles\n"
+            "for each in read_articles(find_inputs(sys.argv[1:]), 'en'):\n"
+            "    print(each.article.source.id, each.article.source.attributes['label'])\n"
+        )
+        environment = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", code, f"hub:somebody/news@{commit}#default/train"],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.stdout.splitlines() == ["a 1", "b 2"], done.stdout + done.stderr
 
 
 def test_what_is_not_on_the_hub_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

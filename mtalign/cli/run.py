@@ -166,6 +166,7 @@ def _show_plan(
     plan: dict[str, Any] = {
         "articles": len(found),
         "unreadable": [vars_of(each) for each in inputs if not isinstance(each, Found)],
+        "not_read": _left_out(inputs),
         "characters": sum(len(article.source.text) for article in found),
         "to_translate": {lang: sum(lang in missing(each, targets) for each in found) for lang in targets},
         "models": [vars(each) for each in used],
