@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from mtalign.errors import UsageError
-from mtalign.languages import LANGUAGES, SCRIPT_RANGES, script_share
 from mtalign.search.build import Encoder, checked
 from mtalign.search.filters import Filters, condition, one_of
 from mtalign.search.fuse import fuse
@@ -37,11 +36,12 @@ NO_FILTERS = Filters()
 
 MAX_QUERY = 20_000
 
-# How many of each list are fused, and what a lexical rank weighs beside a dense one: a letter in common
-# says much less where query and passage are in different scripts (docs/benchmarks-search.md).
+# How many of each list are fused.
 _DEPTH = 100
-_SAME_SCRIPT = 1.0
-_OTHER_SCRIPT = 0.1
+
+# A lexical rank counts as much as the passage has of the query's trigrams, and not at all below this share:
+# what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
+_TRUSTED = 0.5
 
 # A lexical query takes time in proportion to its letters: of long ones the longest words are asked for.
 _LEXICAL_LETTERS = 40
@@ -182,11 +182,18 @@ class Index:
         if mode == "dense":
             return self._dense(text, where, k)
         if mode == "lexical":
-            return self._lexical(text, where, k)
-        dense, lexical = (found(text, where, max(k, _DEPTH)) for found in (self._dense, self._lexical))
-        names = [name for name, _ in lexical]
-        fused = fuse([([name for name, _ in dense], {}), (names, _weights(text, names))])
-        return list(fused.items())[:k]
+            found = self._lexical(_longest_words(romanise(text)), where, k)
+            return [(name, score) for name, score, _ in found]
+        depth = max(k, _DEPTH)
+        plain = romanise(text)
+        lexical = self._lexical(_longest_words(plain), where, depth)
+        shares = shares_of_trigrams(plain, [passage for _, _, passage in lexical])
+        weights = {
+            name: share if share >= _TRUSTED else 0.0
+            for (name, _, _), share in zip(lexical, shares, strict=True)
+        }
+        dense = [name for name, _ in self._dense(text, where, depth)]
+        return list(fuse([(dense, {}), (list(weights), weights)]).items())[:k]
 
     def entities(self, name: str, *, k: int = 10) -> list[EntityHit]:
         """Return the entities mentioned by a name like this one, in any script, with all linked mentions.
@@ -262,8 +269,7 @@ class Index:
         best = chosen[np.argsort(-scores[chosen], kind="stable")][:k]
         return [(names[n], float(scores[n])) for n in best]
 
-    def _lexical(self, text: str, where: str | None, k: int) -> list[tuple[str, float]]:
-        words = _longest_words(romanise(text))
+    def _lexical(self, words: Sequence[str], where: str | None, k: int) -> list[tuple[str, float, str]]:
         return self._table.lexical(words, where, k) if words else []
 
     def _hits(self, ranked: Sequence[tuple[str, float]]) -> list[Hit]:
@@ -323,11 +329,8 @@ def _beside(passage: Passage, step: int) -> str:
     return f"{passage.article}:{passage.lang}:{passage.sentence + step}"
 
 
-def _weights(query: str, names: Sequence[str]) -> dict[str, float]:
-    """Return what the lexical rank of each passage id counts: more where query and passage share a script."""
-    script = max(SCRIPT_RANGES, key=lambda each: script_share(query, each))
-    return {
-        name: _SAME_SCRIPT if LANGUAGES[lang].script == script else _OTHER_SCRIPT
-        for name in names
-        if (lang := name.rsplit(":", 2)[1]) in LANGUAGES
-    }
+def shares_of_trigrams(query: str, passages: Sequence[str]) -> list[float]:
+    """Return the share (0 to 1) of the trigrams of a romanised query that each romanised passage has."""
+    text = f" {query} "
+    trigrams = {text[at : at + 3] for at in range(len(text) - 2)}
+    return [sum(each in passage for each in trigrams) / max(1, len(trigrams)) for passage in passages]

@@ -254,16 +254,17 @@ class Table:
                 )
             ]
 
-    def lexical(self, words: Sequence[str], where: str | None, limit: int) -> list[tuple[str, float]]:
-        """Return ids and BM25 scores of the passages that share n-grams with romanised words, best first."""
+    def lexical(self, words: Sequence[str], where: str | None, limit: int) -> list[tuple[str, float, str]]:
+        """Return id, BM25 score and romanised text of passages that share n-grams with words, best first."""
         from lancedb.query import MatchQuery
 
         with _wrapped(self._path):
             query = self._table.search(MatchQuery(f" {' '.join(words)} ", "romanised"), query_type="fts")
             if where is not None:
                 query = query.where(where, prefilter=True)
-            found = query.select(["id", "_score"]).limit(limit).to_arrow()
-            return list(zip(found["id"].to_pylist(), found["_score"].to_pylist(), strict=True))
+            found = query.select(["id", "_score", "romanised"]).limit(limit).to_arrow()
+            columns = (found[name].to_pylist() for name in ("id", "_score", "romanised"))
+            return list(zip(*columns, strict=True))
 
     def ids(self, where: str) -> list[str]:
         """Return the ids of the passages that a condition holds for."""
