@@ -192,7 +192,8 @@ def test_dates_narrow_down(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    "value", ["' OR '1'='1", "x') OR true --", "\\' OR true", "%", "_", '"', "a\0b", "'; DROP TABLE passages", "''"]
+    "value",
+    ["' OR '1'='1", "x') OR true --", "\\' OR true", "%", "_", '"', "a\0b", "'; DROP TABLE passages", "''"],
 )
 def test_filters_are_values_and_never_sql(index: Index, mode: search.query.Mode, value: str) -> None:
     for filters in (Filters(labels=(value,)), Filters(articles=(value,)), Filters(labels=("LOC", value))):
@@ -203,7 +204,9 @@ def test_filters_are_values_and_never_sql(index: Index, mode: search.query.Mode,
 
 def test_an_article_with_quotes_in_its_id(tmp_path: Path) -> None:
     name = "it's \"50%\" a_b' OR ''='"
-    article = [replace(each, article=name, id=f"{name}:en:{each.sentence}") for each in next(of_records(news()))[:3]]
+    article = [
+        replace(each, article=name, id=f"{name}:en:{each.sentence}") for each in next(of_records(news()))[:3]
+    ]
     other = list(of_records(news()[1:2]))[0]
     search.build([article, other], NGRAMS, tmp_path / "index")
     hits = search.open(tmp_path / "index", NGRAMS).query(article[1].text, filters=Filters(articles=(name,)))
@@ -224,7 +227,8 @@ def test_a_name_in_any_script_finds_its_mentions_in_every_language(index: Index,
     record = next(each for each in news() if any(entity.text == "Kyiv" for entity in each.source.entities))
     entity = next(entity for entity in record.source.entities if entity.text == "Kyiv")
     expected = {
-        lang: {each.text for each in record.entities(lang) if each.id == entity.id} for lang in record.documents()
+        lang: {each.text for each in record.entities(lang) if each.id == entity.id}
+        for lang in record.documents()
     }
     found = next(each for each in hits if each.id == f"{record.id}:{entity.id}")
     assert {lang: {each.text for each in mentions} for lang, mentions in found.mentions.items()} == {
@@ -282,7 +286,9 @@ def test_what_has_not_changed_is_not_written_again(path: Path) -> None:
 def test_a_moved_mention_replaces_the_article(tmp_path: Path) -> None:
     record = news()[0]
     search.build(of_records([record]), NGRAMS, tmp_path / "index")
-    fewer = replace(record, source=replace(record.source, entities=()), projections={lang: () for lang in record.targets})
+    fewer = replace(
+        record, source=replace(record.source, entities=()), projections={lang: () for lang in record.targets}
+    )
     assert search.build(of_records([fewer]), NGRAMS, tmp_path / "index").replaced == 1
     assert search.open(tmp_path / "index").entities("Kyiv") == []
 

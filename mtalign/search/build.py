@@ -182,13 +182,13 @@ class _Update:
         if self._waiting:
             vectors = checked(self.encoder, self.encoder.encode([each.text for each in self._waiting]))
             self.table.drop(self._stale)
-            self.table.add(
-                self._waiting, self._digests, with_neighbours(self._waiting, vectors), self.dtype
-            )
+            self.table.add(self._waiting, self._digests, with_neighbours(self._waiting, vectors), self.dtype)
         self._waiting, self._digests, self._stale = [], [], []
 
 
-def with_neighbours(passages: Sequence[Passage], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_neighbours(
+    passages: Sequence[Passage], vectors: NDArray[np.float32], weight: float = NEIGHBOURS
+) -> NDArray[np.float32]:
     """Return the vector of each sentence, drawn a little towards the sentences before and after it.
 
     A sentence says what it says, and says it in a place: that finds more of the sentences that a translator
@@ -206,7 +206,7 @@ def with_neighbours(passages: Sequence[Passage], vectors: NDArray[np.float32]) -
     around[before + 1] += vectors[before]
     around[before] += vectors[before + 1]
     around /= np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-12)
-    mixed = vectors + NEIGHBOURS * around
+    mixed = vectors + weight * around
     return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
 
 

@@ -41,7 +41,7 @@ _DEPTH = 100
 
 # A lexical rank counts as much as the passage has of the query's trigrams, and not at all below this share:
 # what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
-_TRUSTED = 0.5
+_TRUSTED = 0.6
 
 # A lexical query takes time in proportion to its letters: of long ones the longest words are asked for.
 _LEXICAL_LETTERS = 40
