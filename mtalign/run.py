@@ -7,6 +7,7 @@ rounds differently in another batch. An article that fails at a stage leaves the
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import time
@@ -38,6 +39,11 @@ _log = logging.getLogger(__name__)
 # The parts of a signature that belong to one stage each, beside those of the languages translated into. All
 # other parts (versions, the encoder, the annotator) concern the whole record.
 _OWN = frozenset({"align", "words", "project", "check", *LANGUAGES})
+
+# Errors of the system that are not about an article: a full disk, a disk that went away, too many open files.
+_MACHINE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+)
 
 
 def process_article(article: Article, targets: Sequence[str], models: Models) -> Record:
@@ -137,14 +143,21 @@ def _each(works: Sequence[_Work], stage: Callable[[_Work], None]) -> None:
         if work.failure is None:
             try:
                 stage(work)
-            except UsageError:
-                raise
             except Exception as error:
                 _fail(work, error)
 
 
 def _fail(work: _Work, error: Exception) -> None:
-    # Whatever one article brings to light, a night's batch goes on; the reject says what it was.
+    """Let an article go with its error, unless no other article would fare better.
+
+    Whatever one article brings to light, a night's batch goes on; the reject says what it was.
+    """
+    if isinstance(error, UsageError) and not _foreign([work], error):
+        raise error
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        raise UsageError(
+            f"the machine cannot go on: {error}; what was finished is kept, start again to resume"
+        ) from error
     if not isinstance(error, (InputError, UsageError)):
         _log.error("article %r failed", work.article.source.id, exc_info=error)
     work.failure = error
@@ -208,11 +221,11 @@ def _translate(works: Sequence[_Work], lang: str, models: Models) -> None:
     try:
         translations = translate_documents([work.source for work in works], lang, translator, split_sentences)
     except Exception as error:
-        if isinstance(error, UsageError) and not _foreign(works, error):
-            raise
         if len(works) == 1:
             _fail(works[0], error)
             return
+        if isinstance(error, UsageError) and not _foreign(works, error):
+            raise
         _log.warning("%d articles could not be translated together: %r", len(works), error)
         half = len(works) // 2
         _translate(works[:half], lang, models)

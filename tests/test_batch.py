@@ -65,6 +65,7 @@ class Batch:
         self,
         rows: Sequence[Any],
         selection: Selection | None = None,
+        *,
         runner: Runner | None = None,
         stop: Stop = lambda: False,
         tell: Tell = lambda _: None,
