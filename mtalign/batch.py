@@ -58,12 +58,17 @@ TOGETHER = 60_000
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker of a run must know; `start` is the number of this start of mtalign."""
+    """What every worker of a run must know.
+
+    `start` is the number of this start of mtalign, `memory` the file that remembers translations, `home` the
+    language that articles are expected in, `together` how many characters are translated in one call.
+    """
 
     run: Path
     start: int
     targets: tuple[str, ...]
     config: Config
+    memory: Path | None = None
     home: str = "en"
     together: int = TOGETHER
 

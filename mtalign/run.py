@@ -38,7 +38,10 @@ _log = logging.getLogger(__name__)
 
 # The parts of a signature that belong to one stage each, beside those of the languages translated into. All
 # other parts (versions, the encoder, the annotator) concern the whole record.
-_OWN = frozenset({"align", "words", "project", "check", *LANGUAGES})
+_OWN = frozenset({"align", "words", "project", "check", "terms", *LANGUAGES})
+
+# What translations come from beside their engine: terms, and the checks that choose among hypotheses.
+_OF_TRANSLATION = frozenset({"terms", "check"})
 
 # Errors of the system that are not about an article: a full disk, a disk that went away, too many open files.
 _MACHINE = frozenset(
@@ -179,7 +182,7 @@ def _begin(work: _Work, targets: Sequence[str], models: Models) -> None:
         _annotate(work, models)
         return
     for lang in missing(work.article, targets):
-        if lang in earlier.targets and lang in work.same:
+        if lang in earlier.targets and {lang, *_OF_TRANSLATION} <= work.same:
             issues = earlier.issues[: work.known.translation_issues if work.known else 0]
             pair = pair_key(work.source.lang, lang)
             work.targets[lang] = earlier.targets[lang]
@@ -236,7 +239,7 @@ def _translate(works: Sequence[_Work], lang: str, models: Models) -> None:
     for work, made in zip(works, translations, strict=True):
         work.spent(f"translate {lang}", took * len(work.source.sentences) / sentences)
         work.targets[lang] = made.document
-        work.origins[lang] = translator.origin
+        work.origins[lang] = made.origin
         work.beads[pair_key(work.source.lang, lang)] = made.beads
         work.translated[lang] = made.issues
 
@@ -269,9 +272,11 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
                 models.config.project,
             )
         projections = dict(zip(targets, made, strict=True))
+    known = [issue for lang in targets for issue in work.translated.get(lang, ())]
     with work.timed("check"):
-        found = find_issues(work.source, work.targets, source_beads, projections, models.config.check)
-    work.translated = {lang: work.translated[lang] for lang in targets if lang in work.translated}
+        found = find_issues(
+            work.source, work.targets, source_beads, projections, models.config.check, known=known
+        )
     work.record = Record(
         id=work.article.source.id,
         source=work.source,
@@ -281,7 +286,7 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
         beads=work.beads,
         tuples=grouped,
         projections=projections,
-        issues=(*(issue for own in work.translated.values() for issue in own), *found),
+        issues=(*known, *found),
         content=content_hash(work.article),
         timings=work.timings,
     )

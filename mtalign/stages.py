@@ -100,7 +100,7 @@ _Row = TypeVar("_Row")
 
 
 def run_stage(
-    lines: Iterable[bytes], stage: Stage, models: Models, path: str
+    lines: Iterable[bytes], stage: Stage, models: Models, path: str, chunk_rows: int = CHUNK
 ) -> Iterator[JsonRow | Rejected]:
     """Yield a result or a reject for every line that is not blank, in order.
 
@@ -109,9 +109,10 @@ def run_stage(
         stage: one of the functions below.
         models: the models of the configuration.
         path: where the lines come from, for the rejects.
+        chunk_rows: how many rows are read before their results come out.
     """
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    while chunk := list(islice(numbered, CHUNK)):
+    while chunk := list(islice(numbered, chunk_rows)):
         rows = [_parse(line) for _, line in chunk]
         results = iter(stage([row for row in rows if isinstance(row, dict)], models))
         for (number, _), row in zip(chunk, rows, strict=True):
@@ -126,6 +127,22 @@ def run_stage(
 def align_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
     """Align two languages (`src`, `tgt`) or n (`langs`, `sents`) per row."""
     return [_attempt(_align_row, row, models) for row in rows]
+
+
+def align_documents(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+    """Align as `align_rows` does, and return rows that hold all: `langs`, `sents`, `tuples`, `beads`."""
+    return [_attempt(_align_document, row, models) for row in rows]
+
+
+def _align_document(row: JsonRow, models: Models) -> JsonRow:
+    if "sents" not in row:
+        pair = _typed(row, PairRow)
+        if pair.src_lang == pair.tgt_lang:
+            raise InputError(f"both sides are {pair.src_lang!r}; two languages are needed")
+        langs = [pair.src_lang, pair.tgt_lang]
+        row = {"id": pair.id, "langs": langs, "sents": {pair.src_lang: pair.src, pair.tgt_lang: pair.tgt}}
+    document = _typed(row, NWayRow)
+    return {**_align_n_ways(document, models), "langs": document.langs, "sents": document.sents}
 
 
 def _align_row(row: JsonRow, models: Models) -> JsonRow:
@@ -266,7 +283,7 @@ def translate_rows(targets: Sequence[str]) -> Stage:
         return [
             each
             if isinstance(each, InputError)
-            else _translated_row(row, dict(zip(targets, next(results), strict=True)), models)
+            else _translated_row(row, dict(zip(targets, next(results), strict=True)))
             for row, each in zip(rows, read, strict=True)
         ]
 
@@ -278,12 +295,12 @@ def _translation_source(row: JsonRow, _: Models) -> Document:
     return segment(Document(str(typed.id), language(typed.lang).code, typed.text))
 
 
-def _translated_row(row: JsonRow, made: Mapping[str, Translated], models: Models) -> JsonRow:
+def _translated_row(row: JsonRow, made: Mapping[str, Translated]) -> JsonRow:
     return {
         "id": row["id"],
         "source": row["text"],
         "translations": {lang: each.document.text for lang, each in made.items()},
-        "engine": {lang: msgspec.to_builtins(models.translator(lang).origin) for lang in made},
+        "engine": {lang: msgspec.to_builtins(each.origin) for lang, each in made.items()},
         "issues": [msgspec.to_builtins(issue) for each in made.values() for issue in each.issues],
     }
 

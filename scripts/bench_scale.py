@@ -61,27 +61,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = toys.config(folder)
-        print(
-            "| articles | run s | run CPU s | CPU ms an article | peak MB | again s | again CPU s | again peak MB |"
-        )
+        print("| articles | run s | CPU s | CPU ms each | peak MB | again s | again CPU s | again peak MB |")
         print("|---|---|---|---|---|---|---|---|")
-        base: Cost | None = None
+
+        def arguments(size: int, run: str) -> list[str]:
+            inputs = toys.write_articles(folder / "in.jsonl", rows[:size])
+            options = ["--to", "ru", "-c", str(config), "-o", str(folder / run), "--no-memory"]
+            return ["run", str(inputs), *options]
+
+        # What starting and loading cost whatever the number; the first of the two also fills caches.
+        base = [measure(arguments(1, run)) for run in ("warm", "base")][1]
         for size in sizes:
-            inputs = toys.write_articles(folder / f"{size}.jsonl", rows[:size])
-            arguments = [
-                "run",
-                str(inputs),
-                "--to",
-                "ru",
-                "-c",
-                str(config),
-                "-o",
-                str(folder / f"run-{size}"),
-            ]
-            if base is None:  # what starting and loading cost, whatever the number
-                base = measure([*arguments[:-1], str(folder / "warm"), "--limit", "1"])
-                base = measure([*arguments[:-1], str(folder / "base"), "--limit", "1"])
-            first, again = measure(arguments), measure(arguments)
+            command = arguments(size, f"run-{size}")
+            first, again = measure(command), measure(command)
             each = 1000 * (first.cpu - base.cpu) / size
             print(
                 f"| {size} | {first.wall:.1f} | {first.cpu:.1f} | {each:.1f} | {first.peak:.0f} | "

@@ -46,7 +46,17 @@ class Scene:
 
     def arguments(self, run: Path, *more: str) -> list[str]:
         """Return the command line of a run."""
-        options = ["--to", "ru", "-c", str(self.config), "-o", str(run), "--together", TOGETHER]
+        options = [
+            "--to",
+            "ru",
+            "-c",
+            str(self.config),
+            "-o",
+            str(run),
+            "--together",
+            TOGETHER,
+            "--no-memory",
+        ]
         return ["mtalign", "run", str(self.inputs), *options, *more]
 
 

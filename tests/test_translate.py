@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from mtalign.record import Origin
 from mtalign.segment import segment, split_sentences
 from mtalign.translate.batching import plan_batches
 from mtalign.translate.document import Translated, translate_documents
-from mtalign.translate.engine import Hypothesis
+from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, check_decoding
 from mtalign.translate.limits import split_at_clauses
 from mtalign.translate.rerank import length_surprise, rank, repetition
 from mtalign.translate.sentences import translate_sentences
@@ -33,6 +34,7 @@ class Reverser:
 
     origin = Origin("machine", "reverser")
     signature = "reverser:1"
+    capabilities = Capabilities()
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
@@ -50,12 +52,26 @@ class Reverser:
         del source, target
         return len(sentence.split())
 
-    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[list[Hypothesis]]:
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        decoding: Decoding = Decoding(),
+        contexts: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        check_decoding(self, decoding, contexts)
         self.asked += sentences
         for sentence in sentences:
             if self.count_tokens(sentence, source, target) > self._limit:
                 raise InputError(f"over the limit: {sentence!r}")
         return [[Hypothesis(self._reversed(sentence), 0.0)] for sentence in sentences]
+
+    def score(
+        self, sources: Sequence[str], translations: Sequence[str], source: str, target: str
+    ) -> NoReturn:
+        del sources, translations, source, target
+        raise ConfigError("the reverser gives no probabilities")
 
     def _reversed(self, sentence: str) -> str:
         return "" if set(sentence.split()) == {"silence"} else " ".join(reversed(sentence.split()))

@@ -12,7 +12,7 @@ import torch
 
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UnknownLanguage
 from mtalign.models import ModelFiles
-from mtalign.translate.engine import Engine, Hypothesis
+from mtalign.translate.engine import Decoding, Engine, Hypothesis
 from mtalign.translate.options import TransformersOptions
 from mtalign.translate.prompts import examples, few_shot_stem
 from mtalign.translate.sentences import translate_sentences
@@ -119,13 +119,22 @@ class _Listening:
         self.asked: list[str] = []
         self.origin = engine.origin
         self.signature = engine.signature
+        self.capabilities = engine.capabilities
+        self.score = engine.score
         self.check_languages = engine.check_languages
         self.limit = engine.limit
         self.count_tokens = engine.count_tokens
 
-    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[list[Hypothesis]]:
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        decoding: Decoding = Decoding(),
+        contexts: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
         self.asked += sentences
-        return self._engine.translate(sentences, source, target)
+        return self._engine.translate(sentences, source, target, decoding, contexts)
 
 
 @pytest.mark.parametrize("kind", _ALL)

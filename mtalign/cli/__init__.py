@@ -12,7 +12,15 @@ import sys
 import typer
 
 from mtalign import __version__
-from mtalign.cli import evaluate, products, run, stages
+from mtalign.cli import (
+    align,
+    evaluate,
+    memory,
+    products,
+    publish,
+    run,
+    stages,
+)
 from mtalign.errors import MtalignError
 
 USAGE_ERROR = 2
@@ -29,7 +37,15 @@ app = typer.Typer(
 )
 
 
-for _commands in (run, stages, products, evaluate):
+for _commands in (
+    run,
+    stages,
+    align,
+    publish,
+    products,
+    evaluate,
+    memory,
+):
     _commands.register(app)
 
 

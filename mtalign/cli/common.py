@@ -27,6 +27,17 @@ ConfigOption = Annotated[
         "--config", "-c", help="A YAML file, or the name of a preset: ko-uk-ru, nllb, starter (needs no hub)."
     ),
 ]
+MemoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--memory",
+        envvar="MTALIGN_MEMORY",
+        help="The translation memory; without it one in the user's cache folder.",
+    ),
+]
+NoMemoryOption = Annotated[
+    bool, typer.Option("--no-memory", help="Neither look translations up in the memory nor keep them there.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -44,6 +55,18 @@ def read_config(name: str) -> Config:
         return load(Path(str(files("mtalign.configs") / f"{name}.yaml")))
     names = ", ".join(each.removesuffix(".yaml") for each in presets)
     raise ConfigError(f"there is no configuration file {name!r}; presets are {names}")
+
+
+def memory_path() -> Path:
+    """Return where the translation memory lies unless the user names another place."""
+    from mtalign.models import cache_root
+
+    return cache_root() / "memory.sqlite"
+
+
+def chosen_memory(memory: Path | None, no_memory: bool) -> Path | None:
+    """Return the translation memory to use, if any."""
+    return None if no_memory else memory or memory_path()
 
 
 def languages(codes: str) -> list[str]:

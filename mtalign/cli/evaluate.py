@@ -102,7 +102,7 @@ def _predictions(
 def _show_sentences(scores: SentenceScores) -> None:
     table(
         "beads",
-        ["pair", "docs", "strict P", "R", "F1", "95 %", "lax P", "R", "F1", "nulls F1"],
+        ["pair", "docs", "strict P", "R", "F1", "95 %", "lax P", "R", "F1", "95 %", "nulls P", "R", "F1"],
         [
             [
                 pair,
@@ -110,11 +110,16 @@ def _show_sentences(scores: SentenceScores) -> None:
                 *_prf(each.strict),
                 _interval(each.strict_interval),
                 *_prf(each.lax),
-                each.nulls.f1,
+                _interval(each.lax_interval),
+                *_prf(each.nulls),
             ]
             for pair, each in scores.pairs.items()
         ],
     )
+    if len(scores.pairs) > 1:
+        typer.echo(
+            f"mean of the pairs: strict F1 {scores.strict_average:.3f}, lax F1 {scores.lax_average:.3f}"
+        )
     table(
         "beads by type",
         ["pair", "type", "gold", "found", "predicted"],

@@ -16,6 +16,9 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    MemoryOption,
+    NoMemoryOption,
+    chosen_memory,
     languages,
     print_json,
     progress_bar,
@@ -61,6 +64,8 @@ def run(
         str | None,
         typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
     ] = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", help="Ids, or patterns such as news-*, with commas; the other articles wait."),
@@ -131,7 +136,8 @@ def run(
     )
     home = languages(source)[0]
     files = find_inputs(articles)
-    models = Models(settings)
+    remembered = chosen_memory(memory, no_memory)
+    models = Models(settings, remembered)
     # Everything that can stop the run as a whole is found out here, before anything is written.
     plan = _plan(files, home, targets)
     used = models.find(lang for lang in targets if plan.to_translate[lang])
@@ -153,7 +159,7 @@ def run(
         "articles": plan.articles,
     }
     with claim(out, manifest, selection.share) as start, _signals() as stop:
-        job = Job(out, start, tuple(targets), settings, home, together or TOGETHER)
+        job = Job(out, start, tuple(targets), settings, remembered, home, together or TOGETHER)
         total = plan.articles + len(plan.unreadable)
         ahead = total if start == 1 and selection.whole and selection.share.count == 1 else None
         with (

@@ -5,16 +5,12 @@ the results are frozen, and `as_dict()` makes them ready for JSON. A score is ov
 given at all: gold rows without a prediction are an error that lists them.
 """
 
+from mtalign.evaluate.alignment_rows import SentenceRow
 from mtalign.evaluate.entities import EntityRow, EntityScores, evaluate_entities, evaluate_entities_files
 from mtalign.evaluate.predictions import alignment_row, projection_rows, translation_row
 from mtalign.evaluate.rows import Row, read_rows, to_rows
 from mtalign.evaluate.search import SearchScores, evaluate_search_files, score_search
-from mtalign.evaluate.sentences import (
-    SentenceRow,
-    SentenceScores,
-    evaluate_sentences,
-    evaluate_sentences_files,
-)
+from mtalign.evaluate.sentences import SentenceScores, evaluate_sentences, evaluate_sentences_files
 from mtalign.evaluate.translation import (
     TranslationRow,
     TranslationScores,

@@ -216,7 +216,7 @@ def _serve(job: Job, pipe: Connection, parent: int, threads: int) -> None:
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)))
     from mtalign.load import Models
 
-    worker = Worker(job, Models(job.config))
+    worker = Worker(job, Models(job.config, job.memory))
     try:
         while (block := pipe.recv()) is not None:
             try:

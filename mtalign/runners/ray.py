@@ -100,7 +100,7 @@ class BlockActor:
         from mtalign.load import Models
 
         self._job = job
-        self._worker = Worker(job, Models(job.config))
+        self._worker = Worker(job, Models(job.config, job.memory))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """Work on the blocks in the files of a batch; an error is a value, so that Ray does not try again."""

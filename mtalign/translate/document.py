@@ -6,15 +6,16 @@ carried over here, and what the sentences look like inside a paragraph is not ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from msgspec import structs
 
 from mtalign.alignment import Bead, check_beads
 from mtalign.document import Document, Sentence, Span
 from mtalign.errors import InvalidDocument
-from mtalign.record import Issue
+from mtalign.record import Issue, Origin
 from mtalign.translate.sentences import Translations, translate_sentences
 from mtalign.translate.translator import Translator
 
@@ -23,11 +24,16 @@ Split = Callable[[str, str], Sequence[Span]]
 
 @dataclass(frozen=True)
 class Translated:
-    """A translation, how its sentences belong to those of the source, and what should be looked at."""
+    """A translation, how its sentences belong to those of the source, and what should be looked at.
+
+    `scores` are the engine's mean log-probabilities by source sentence: None for what no engine made.
+    """
 
     document: Document
     beads: tuple[Bead, ...]
     issues: tuple[Issue, ...]
+    origin: Origin
+    scores: tuple[float | None, ...] = ()
 
 
 def translate_documents(
@@ -57,10 +63,12 @@ def translate_documents(
     for lang in dict.fromkeys(document.lang for document in documents):
         chosen = [index for index, document in enumerate(documents) if document.lang == lang]
         units = [_units(documents[index]) for index in chosen]
-        result = translate_sentences([text for each in units for text in each], lang, target, translator)
-        shares = _shares(result, [len(each) for each in units])
-        for index, share in zip(chosen, shares, strict=True):
-            made[index] = _assemble(documents[index], target, share, split)
+        texts = [text for each in units for text in each]
+        contexts = [text for index in chosen for text in _contexts(documents[index], translator)]
+        outcomes = iter(translate_sentences(texts, lang, target, translator, contexts).outcomes)
+        for index, own in zip(chosen, units, strict=True):
+            share = Translations(tuple(islice(outcomes, len(own))))
+            made[index] = _assemble(documents[index], target, share, split, translator.origin)
     return [made[index] for index in range(len(documents))]
 
 
@@ -69,23 +77,17 @@ def _units(document: Document) -> list[str]:
     return [*document.sentence_texts(), *([document.title] if document.title else [])]
 
 
-def _shares(result: Translations, lengths: Sequence[int]) -> Iterator[Translations]:
-    """Give each document its part of the result, with issues that count from its own first sentence."""
-    issues: list[list[Issue]] = [[] for _ in result.texts]
-    for issue in result.issues:
-        issues[issue.sentences[0]].append(issue)
-    start = 0
-    for length in lengths:
-        own = (
-            structs.replace(issue, sentences=(index,))
-            for index, found in enumerate(issues[start : start + length])
-            for issue in found
-        )
-        yield Translations(result.texts[start : start + length], tuple(own))
-        start += length
+def _contexts(document: Document, translator: Translator) -> list[str]:
+    """Return what stands before each of the document's units, as far as the translator wants to see it."""
+    size = translator.context_sentences
+    texts = document.sentence_texts()
+    before = [" ".join(texts[max(0, index - size) : index]) for index in range(len(texts))]
+    return [*before, *([""] if document.title else [])]
 
 
-def _assemble(document: Document, target: str, result: Translations, split: Split) -> Translated:
+def _assemble(
+    document: Document, target: str, result: Translations, split: Split, origin: Origin
+) -> Translated:
     """Put the translations where the sentences stood."""
     count = len(document.sentences)
     pieces: list[str] = []
@@ -118,7 +120,15 @@ def _assemble(document: Document, target: str, result: Translations, split: Spli
         ),
         tuple(beads),
         tuple(_placed(issue, beads) for issue in result.issues),
+        _with_others(origin, result),
+        tuple(each.score for each in result.outcomes[:count]),
     )
+
+
+def _with_others(origin: Origin, result: Translations) -> Origin:
+    """Return where the translation comes from, naming what made single sentences of it."""
+    others = dict.fromkeys(each.origin for each in result.outcomes if each.origin)
+    return structs.replace(origin, others=tuple(others))
 
 
 def _placed(issue: Issue, beads: Sequence[Bead]) -> Issue:
