@@ -46,7 +46,7 @@ def status(
 class Status:
     """A run directory at a glance. Counts are of the newest record of every article.
 
-    `rate` is articles per hour since the last start, `remaining` what its inputs hold beyond articles and
+    `rate` is articles per hour of the last start that made any, `remaining` what its inputs hold beyond articles and
     rejects, `eta_hours` how long that takes at this rate; None where it is not known.
     """
 
@@ -110,7 +110,7 @@ def _estimate(found: Status, run: Any) -> None:
     for _, _, commit in run.commits():
         done[commit.start] += len(commit.entries)
         elapsed[commit.start] = max(commit.elapsed, elapsed.get(commit.start, 0.0))
-    last = run.manifest.get("starts", 0)
+    last = max(elapsed, default=0)
     if elapsed.get(last):
         found.rate = round(3600 * done[last] / elapsed[last], 1)
     if (total := run.manifest.get("articles")) is not None:
@@ -131,7 +131,7 @@ def _show(found: Status) -> None:
     if found.remaining is not None:
         ahead = f"{found.remaining} to do"
         if found.rate is not None:
-            ahead += f"; {found.rate:g} articles an hour since the last start"
+            ahead += f"; {found.rate:g} articles an hour at the last start"
         if found.remaining and found.eta_hours is not None:
             ahead += f", so {found.eta_hours:g} hours more"
         typer.echo(ahead)
