@@ -51,7 +51,13 @@ def config(folder: Path) -> Path:
     translator = m2m100(folder / "translator").path
     row = {
         "encoder": {"model": str(encoder(folder / "encoder"))},
-        "translate": {"default": {"model": str(translator), "options": {"max_ratio": 1, "beam_size": 1}}},
+        "translate": {
+            "default": {
+                "model": str(translator),
+                "options": {"max_ratio": 0.5, "beam_size": 1},
+                "ladder": [],
+            }
+        },
     }
     path = folder / "toy.yaml"
     path.write_text(json.dumps(row))  # JSON is YAML

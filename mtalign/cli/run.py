@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,10 +30,11 @@ from mtalign.cli.common import (
 from mtalign.cli.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mtalign.batch import Report, Runner
     from mtalign.config import Config
+    from mtalign.formats.articles import Found
     from mtalign.load import Models, UsedModel
     from mtalign.observe import Observer
     from mtalign.record import Rejected
@@ -47,19 +50,30 @@ _RUN_EXAMPLES = (
     "Examples: mtalign run news.jsonl --to ko,uk,ru -o RUN | "
     "mtalign run article.txt --to ko -c starter -o RUN --entities spacy | "
     "mtalign run folder/ --to uk,ru -o RUN --dry-run | "
-    "mtalign run folder/ --to uk,ru -o /shared/RUN --shard 2/8"
+    "mtalign run folder/ --to uk,ru -o /shared/RUN --shard 2/8 | "
+    "mtalign run rows.parquet --columns text=body,translations.ko=korean --to ko,uk -o RUN"
 )
 
 
 def run(
     articles: Annotated[
         list[str] | None,
-        typer.Argument(help="Text files, JSONL files, folders of them, or - for standard input."),
+        typer.Argument(
+            help="Files (text, JSONL, Parquet, HTML, brat, IOB2, Label Studio, DocBin, TMX, TSV, XLIFF 2), "
+            "folders of them, dataset folders, hub:OWNER/NAME, or - for standard input."
+        ),
     ] = None,
     to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run directory.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     source: Annotated[str, typer.Option("--from", help="Language of articles that do not say.")] = "en",
+    format: Annotated[
+        str | None, typer.Option("--format", help="The format of the files, where their endings do not say.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", help="Which column is which field: text=body,id=url,translations.ko=kor"),
+    ] = None,
     entities: Annotated[
         str | None,
         typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
@@ -135,11 +149,13 @@ def run(
         Share.parse(shard),
     )
     home = languages(source)[0]
-    files = find_inputs(articles)
+    files = find_inputs(articles, format)
+    mapped = dict(settings.columns) if columns is None else _columns(columns)
     remembered = chosen_memory(memory, no_memory)
     models = Models(settings, remembered)
     # Everything that can stop the run as a whole is found out here, before anything is written.
-    plan = _plan(files, home, targets)
+    read = partial(read_articles, files, home, format, mapped)
+    plan = _plan(files, read(), targets)
     used = models.find(lang for lang in targets if plan.to_translate[lang])
     if dry_run:
         _show_plan(plan, used, as_json)
@@ -168,7 +184,7 @@ def run(
         ):
             observer.event("start", mtalign=__version__, share=shard, runner=runner, inputs=files)
             report = run_batch(
-                read_articles(files, home), files, job, models, work,
+                read(), files, job, models, work,
                 selection=selection, tell=observer.tell, stop=stop,
             )  # fmt: skip
             changed = [
@@ -177,7 +193,11 @@ def run(
             observer.event("end", **vars(report), changed=changed)
         if profile:
             _write_profile(out, observer)
-    _summarise(out, report, used, changed, as_json)
+    if as_json:
+        facts = {**vars(report), "changed_inputs": changed, "not_read": plan.left_out}
+        print_json({"run": str(out), **facts})
+    else:
+        _summarise(out, report, used, changed, plan.left_out)
     raise typer.Exit(report.exit_code or (1 if changed else 0))
 
 
@@ -185,7 +205,8 @@ def run(
 class _Plan:
     """What the inputs hold, found by reading them once.
 
-    `files` says of each input what it was like, `to_translate` how many articles bring no translation.
+    `files` says of each input what it was like, `to_translate` how many articles bring no translation,
+    `left_out` what the files say and an article cannot hold.
     """
 
     files: dict[str, dict[str, Any]]
@@ -193,25 +214,28 @@ class _Plan:
     characters: int
     unreadable: list[Rejected]
     to_translate: dict[str, int]
+    left_out: dict[str, int]
 
 
-def _plan(files: Sequence[str], home: str, targets: Sequence[str]) -> _Plan:
-    from mtalign.formats.articles import Found, read_articles
+def _plan(files: Sequence[str], inputs: Iterable[Found | Rejected], targets: Sequence[str]) -> _Plan:
+    from mtalign.formats.articles import Found
     from mtalign.run import missing
 
     described = {file: _described(file) for file in files}
     articles = characters = 0
     unreadable = []
     to_translate = dict.fromkeys(targets, 0)
-    for each in read_articles(files, home):
+    left_out: Counter[str] = Counter()
+    for each in inputs:
         if isinstance(each, Found):
             articles += 1
             characters += len(each.article.source.text)
+            left_out.update(each.left_out)
             for lang in missing(each.article, targets):
                 to_translate[lang] += 1
         else:
             unreadable.append(each)
-    return _Plan(described, articles, characters, unreadable, to_translate)
+    return _Plan(described, articles, characters, unreadable, to_translate, dict(left_out))
 
 
 def _described(file: str) -> dict[str, Any]:
@@ -311,12 +335,22 @@ def _with_entities(config: Config, entities: str | None) -> Config:
     return Config.model_validate({**config.model_dump(), "entities": entities})
 
 
+def _columns(option: str) -> dict[str, str]:
+    from mtalign.errors import UsageError
+
+    pairs = [each.partition("=") for each in option.split(",")]
+    if not all(field.strip() and column.strip() for field, _, column in pairs):
+        raise UsageError(f"--columns {option!r}: expected FIELD=COLUMN,…, for example text=body,id=url")
+    return {field.strip(): column.strip() for field, _, column in pairs}
+
+
 def _show_plan(plan: _Plan, used: Sequence[UsedModel], as_json: bool) -> None:
     if as_json:
         print_json(
             {
                 "articles": plan.articles,
                 "unreadable": [vars_of(each) for each in plan.unreadable],
+                "not_read": plan.left_out,
                 "characters": plan.characters,
                 "to_translate": plan.to_translate,
                 "models": [vars(each) for each in used],
@@ -324,6 +358,8 @@ def _show_plan(plan: _Plan, used: Sequence[UsedModel], as_json: bool) -> None:
         )
         return
     typer.echo(f"{plan.articles} articles, {plan.characters} characters; {len(plan.unreadable)} unreadable")
+    for what, count in plan.left_out.items():
+        typer.echo(f"  not read, since an article cannot hold it: {count} {what}")
     for lang, count in plan.to_translate.items():
         typer.echo(f"  {lang}: {count} to translate, {plan.articles - count} bring a human translation")
     table(
@@ -345,11 +381,14 @@ def vars_of(rejected: Rejected) -> dict[str, Any]:
 
 
 def _summarise(
-    out: Path, report: Report, used: Sequence[UsedModel], changed: Sequence[str], as_json: bool
+    out: Path,
+    report: Report,
+    used: Sequence[UsedModel],
+    changed: Sequence[str],
+    left_out: Mapping[str, int],
 ) -> None:
-    if as_json:
-        print_json({"run": str(out), **vars(report), "changed_inputs": list(changed)})
-        return
+    for what, count in left_out.items():
+        typer.echo(f"not read, since an article cannot hold it: {count} {what}")
     typer.echo(
         f"{out}: {report.done} articles done, {report.skipped} done before, {report.rejected} rejected"
     )
