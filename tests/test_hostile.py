@@ -51,11 +51,11 @@ def test_a_bad_input_is_named_with_its_reason(tmp_path: Path, case: Case) -> Non
     path = tmp_path / case.name
     case.write(path)
     with alarm(20):
-        try:
-            found = list(read_articles(find_inputs([str(path)]), "en"))
-        except UsageError as error:
-            assert case.name in str(error)
+        if case.unusable:
+            with pytest.raises(UsageError, match=case.name):
+                find_inputs([str(path)])
             return
+        found = list(read_articles(find_inputs([str(path)]), "en"))
         for each in found:
             if isinstance(each, Found):
                 segment(each.article.source)

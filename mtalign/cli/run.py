@@ -130,7 +130,7 @@ def run(
     from mtalign.formats.articles import find_inputs, read_articles
     from mtalign.load import Models
     from mtalign.observe import Observer
-    from mtalign.store import Share, claim, is_run
+    from mtalign.store import Share, claim
 
     if migrate:
         _migrate(out)
@@ -163,17 +163,8 @@ def run(
     if out is None:
         raise UsageError("say where the results go: -o RUN")
     work = _runner(runner, workers, ray_address, ray_gpus, models)
-    if is_run(out):
-        _refuse_old(out)
     out = out.absolute()
-    manifest = {
-        "mtalign": __version__,
-        "targets": targets,
-        "config": settings.model_dump(mode="json"),
-        "models": [vars(each) for each in used],
-        "inputs": plan.files,
-        "articles": plan.articles,
-    }
+    manifest = _manifest(targets, settings, used, plan)
     with claim(out, manifest, selection.share) as start, _signals() as stop:
         job = Job(out, start, tuple(targets), settings, remembered, home, together or TOGETHER)
         total = plan.articles + len(plan.unreadable)
@@ -310,10 +301,17 @@ def _migrate(out: Path | None) -> None:
     typer.echo(f"{out}: {migrate(out)} articles brought up to date")
 
 
-def _refuse_old(out: Path) -> None:
-    from mtalign.store import Run
-
-    Run(out)
+def _manifest(
+    targets: Sequence[str], settings: Config, used: Sequence[UsedModel], plan: _Plan
+) -> dict[str, Any]:
+    return {
+        "mtalign": __version__,
+        "targets": targets,
+        "config": settings.model_dump(mode="json"),
+        "models": [vars(each) for each in used],
+        "inputs": plan.files,
+        "articles": plan.articles,
+    }
 
 
 def _write_profile(out: Path, observer: Observer) -> None:

@@ -46,8 +46,8 @@ def status(
 class Status:
     """A run directory at a glance. Counts are of the newest record of every article.
 
-    `rate` is articles per hour of the last start that made any, `remaining` what its inputs hold beyond articles and
-    rejects, `eta_hours` how long that takes at this rate; None where it is not known.
+    `rate` is articles per hour of the last start with any, `remaining` what its inputs hold beyond articles
+    and rejects, `eta_hours` how long that takes at this rate; None where it is not known.
     """
 
     articles: int = 0

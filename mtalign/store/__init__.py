@@ -19,6 +19,7 @@ from mtalign.store.journal import Commit, Entry, Tally, resume_key
 from mtalign.store.migrate import migrate
 from mtalign.store.run import MANIFEST, Run, is_run
 from mtalign.store.shard import Made, Refused, Shard, read_refused, write_refused
+from mtalign.store.writer import Writer
 
 __all__ = [
     "LOGS",
@@ -35,6 +36,7 @@ __all__ = [
     "Shard",
     "Share",
     "Tally",
+    "Writer",
     "append",
     "claim",
     "id_hash",
