@@ -85,7 +85,7 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
                     raise data
                 line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                reason = f"line {number} is not UTF-8 (byte {data[error.start]:#04x}); convert the file"
+                reason = f"line {number} is not UTF-8 (byte {error.object[error.start]:#04x}); convert the file"
                 draft.error = draft.error or BadLine(reason, number)
             except InputError as error:
                 draft.error = draft.error or error
