@@ -25,7 +25,7 @@ from mtalign.record import Record, decode_record, encode_json
 from mtalign.report.find import find_entry
 from mtalign.report.links import LINKS
 from mtalign.report.overview import ArticleLine, Tally, line, tally
-from mtalign.report.page import Shown, ascii_json, page_name
+from mtalign.report.page import Shown, find_json, find_script, page_name
 from mtalign.report.source import Source
 from mtalign.report.write import Paginator
 from mtalign.review import REVIEWS, Review
@@ -112,8 +112,7 @@ class Catalog:
         """Return the script that hands the articles of a page to the search of the index."""
         with self._open() as connection:
             rows = connection.execute("SELECT find FROM article WHERE page = ? ORDER BY rowid", (page,))
-            entries = ",".join(zlib.decompress(blob).decode() for (blob,) in rows)
-        return f"mtalignFound({page}, [{entries}]);\n"
+            return find_script(page, (zlib.decompress(blob).decode() for (blob,) in rows))
 
     def reviewed(self, reviews: Iterable[Review]) -> None:
         """Take in reviews that have just been added to the run."""
@@ -140,7 +139,7 @@ class Catalog:
 
     def _row(self, record: Record, page: int) -> tuple[object, ...]:
         shown = self._source.shown(record)
-        entry = ascii_json(find_entry(shown.view(), page_name(page)))
+        entry = find_json(find_entry(shown.view(), page_name(page)))
         return (
             record.id,
             page,

@@ -128,7 +128,17 @@ def render_page(report: Site, articles: Iterable[Shown], page: int, pages: int, 
 def render_find(articles: Iterable[Shown], page: int) -> str:
     """Return the script that hands the articles of a page to the search of the index."""
     entries = [find_entry(each.view(), page_name(page)) for each in articles]
-    return f"mtalignFound({page}, {ascii_json(entries)});\n"
+    return find_script(page, (find_json(entry) for entry in entries))
+
+
+def find_json(entry: Mapping[str, object]) -> str:
+    """Return what the search needs to know of one article, for a script file in UTF-8."""
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+
+
+def find_script(page: int, entries: Iterable[str]) -> str:
+    """Return the script that hands over the articles of a page, given each as JSON."""
+    return f"mtalignFound({page}, [{','.join(entries)}]);\n"
 
 
 def page_name(page: int) -> str:

@@ -10,6 +10,7 @@
  * @property {number[]} low
  * @property {number[]} lost
  * @property {string[]} issues
+ * @property {string[]} [folded] the texts as they are compared, made when first needed
  */
 /** @typedef {{anchor: string, number: number, cells: CellEntry[], element?: HTMLElement}} RowEntry */
 /** @typedef {{anchor: string, title: string, page: string, names: [number, string, string[]][], rows: RowEntry[], element?: HTMLElement}} ArticleEntry */
@@ -36,6 +37,12 @@ const wanted = () => ({
 /** @param {Wanted} what */
 const isAsking = (what) => Object.values(what).some(Boolean);
 
+/** @param {CellEntry} cell */
+function foldedTexts(cell) {
+  cell.folded ??= cell.texts.map(folded);
+  return cell.folded;
+}
+
 /** The rows of an article that have everything that is asked for. @param {ArticleEntry} article @param {Wanted} what */
 function matching(article, what) {
   const letters = folded(what.query);
@@ -51,7 +58,7 @@ function matching(article, what) {
     const counts = (numbers) => numbers.some((n) => !what.label || labelled.has(n));
     return (
       (!letters ||
-        any((cell) => cell.texts.some((text) => folded(text).includes(letters)) || cell.entities.some((n) => linked.has(n)))) &&
+        any((cell) => foldedTexts(cell).some((text) => text.includes(letters)) || cell.entities.some((n) => linked.has(n)))) &&
       (!what.label || any((cell) => [...cell.entities, ...cell.lost].some((n) => labelled.has(n)))) &&
       (!what.issue || any((cell) => (what.issue === "*" ? cell.issues.length > 0 : cell.issues.includes(what.issue)))) &&
       (!what.confidence ||

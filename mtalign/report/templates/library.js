@@ -21,6 +21,7 @@ if (library) {
   /** @type {ArticleEntry[]} */
   const entries = [];
   let loaded = 0;
+  let loading = false;
   let shown = STEP;
   let order = lines;
 
@@ -49,43 +50,51 @@ if (library) {
   function hit(article, row, what) {
     const letters = folded(what.query);
     const cell =
-      row.cells.find((each) => (!what.lang || each.lang === what.lang) && each.texts.some((text) => folded(text).includes(letters))) ??
+      row.cells.find((each) => (!what.lang || each.lang === what.lang) && foldedTexts(each).some((text) => text.includes(letters))) ??
       row.cells.find((each) => (!what.lang || each.lang === what.lang) && each.texts.length) ??
       row.cells[0];
     const link = made("a", { href: `${folder}/${article.page}#${addressOf(what, row.anchor)}` }, made("bdi", {}, article.title), ` · row ${row.number}`);
     return made("li", {}, link, made("p", { lang: cell.lang, dir: "auto" }, cell.texts.join(" ")));
   }
 
-  /** Show what the pages read so far have; the rest comes when it is there. */
+  /** What has been found so far, and up to which entry. */
+  let result = { what: wanted(), looked: 0, rows: 0, articles: 0, first: /** @type {[ArticleEntry, RowEntry][]} */ ([]) };
+
+  /** Begin a search, or say that there is none. */
   function search() {
     const what = wanted();
+    shown = STEP;
+    result = { what, looked: 0, rows: 0, articles: 0, first: [] };
     if (!isAsking(what)) {
-      shown = STEP;
       showList();
       return;
     }
-    if (loaded === 0) load(1);
-    let rows = 0;
-    let articlesFound = 0;
-    /** @type {HTMLElement[]} */
-    const items = [];
-    for (const article of entries) {
-      const hits = matching(article, what);
-      rows += hits.length;
-      articlesFound += Number(hits.length > 0);
-      for (const row of hits.slice(0, Math.max(0, shown - items.length))) items.push(hit(article, row, what));
+    if (!loading) load(1);
+    goOn();
+  }
+
+  /** Look through what has come since, and show it. */
+  function goOn() {
+    for (; result.looked < entries.length; result.looked++) {
+      const article = entries[result.looked];
+      const hits = matching(article, result.what);
+      result.rows += hits.length;
+      result.articles += Number(hits.length > 0);
+      for (const row of hits) if (result.first.length < shown) result.first.push([article, row]);
     }
-    hitList.replaceChildren(...items);
+    hitList.replaceChildren(...result.first.map(([article, row]) => hit(article, row, result.what)));
     hitList.hidden = false;
     contents.hidden = true;
-    more.hidden = rows <= items.length;
+    const { rows, articles } = result;
+    more.hidden = rows <= result.first.length;
     const progress = loaded < pages ? `, ${loaded} of ${pages} pages read` : "";
-    found.textContent = `${rows} ${rows === 1 ? "row" : "rows"} in ${articlesFound} ${articlesFound === 1 ? "article" : "articles"}${progress}`;
+    found.textContent = `${rows} ${rows === 1 ? "row" : "rows"} in ${articles} ${articles === 1 ? "article" : "articles"}${progress}`;
     nothing.hidden = rows > 0 || loaded < pages;
   }
 
   /** @param {number} page */
   function load(page) {
+    loading = true;
     const script = /** @type {HTMLScriptElement} */ (made("script"));
     script.src = `${folder}/find-${String(page).padStart(4, "0")}.js`;
     script.onerror = () => {
@@ -104,8 +113,8 @@ if (library) {
       if (page < pages) load(page + 1);
       // Not for every page: what is found is shown a few times a second, and at the end.
       const now = performance.now();
-      if (now > due || page === pages) {
-        search();
+      if (isAsking(result.what) && (now > due || page === pages)) {
+        goOn();
         due = performance.now() + 250;
       }
     },
@@ -129,8 +138,10 @@ if (library) {
   }
   more.addEventListener("click", () => {
     shown += STEP;
-    if (isAsking(wanted())) search();
-    else showList();
+    if (isAsking(result.what)) {
+      Object.assign(result, { looked: 0, rows: 0, articles: 0, first: [] });
+      goOn();
+    } else showList();
   });
   findElsewhere = search;
   showList();

@@ -81,7 +81,7 @@ function paintLinks(text, extent, whole) {
       if (range) (isChosen ? strong : colours[(words.get(word) ?? 0) % LINK_COLOURS]).push(range);
     }
   }
-  colours.forEach((ranges, number) => paint(`link${number}`, ranges));
+  for (const [number, ranges] of colours.entries()) paint(`link${number}`, ranges);
   paint("linked", strong);
 }
 
