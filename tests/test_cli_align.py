@@ -126,6 +126,8 @@ def test_text_files_to_standard_output_with_given_and_guessed_languages(tmp_path
     given = align(tmp_path / "a.txt", tmp_path / "b.txt", "--langs", "en,ru")
     guessed = align(tmp_path / "a.txt", tmp_path / "b.txt")
     row = json.loads(given.stdout)
+    align(tmp_path / "a.txt", tmp_path / "b.txt", "--langs", "en,ru", "-o", tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == given.stdout
     assert row["sents"] == {"en": EN, "ru": RU}
     assert json.loads(guessed.stdout) == row
     assert "taken for 'ru'" in guessed.stderr
@@ -158,6 +160,27 @@ def test_documents_in_one_file_and_a_language_that_one_lacks(tmp_path: Path) -> 
 )
 def test_wrong_use_is_explained(args: list[str], message: str) -> None:
     assert re.search(message, error_of(align(*args)))
+
+
+def test_anchors_are_kept_and_bad_ones_reject_the_row(tmp_path: Path) -> None:
+    rows = tmp_path / "in.jsonl"
+    anchored = {**PAIR, "anchors": [[0, 1]], "src_paragraphs": [0, 0, 1], "tgt_paragraphs": [0, 0, 1]}
+    bad = {**PAIR, "anchors": [[0, 1], [1, 0]]}
+    rows.write_text("".join(json.dumps(each) + "\n" for each in (anchored, bad)), encoding="utf-8")
+    result = align(rows)
+    assert result.exit_code == 1
+    (row,) = map(json.loads, result.stdout.splitlines())
+    assert any(0 in bead["src"] and 1 in bead["tgt"] for bead in row["beads"])
+    assert "cross" in result.stderr
+    whole = align(rows, "-o", tmp_path / "out", "--format", "jsonl", "--json")
+    assert json.loads(whole.stdout)["rejected"] == 1
+
+
+def test_rows_are_not_written_over_themselves(tmp_path: Path) -> None:
+    rows = tmp_path / "in.jsonl"
+    rows.write_text(json.dumps(PAIR) + "\n", encoding="utf-8")
+    assert "read and written at once" in error_of(align(rows, "-o", rows))
+    assert json.loads(rows.read_text(encoding="utf-8")) == PAIR
 
 
 def test_show_two_languages_either_way_round(folder: Path) -> None:

@@ -82,6 +82,7 @@ def publish(
     from mtalign.publish import Filters, ModelUse
     from mtalign.publish import publish as write
     from mtalign.publish.hub import Target
+    from mtalign.review import reviewed
     from mtalign.store import Run
 
     if push is None and (private or create_pr or parent_commit or revision != "main"):
@@ -89,7 +90,7 @@ def publish(
     target = None if push is None else Target(push, private, revision, create_pr, parent_commit)
     opened = Run(run)
     made = write(
-        opened.records(),
+        reviewed(opened),
         out,
         name=name or out.name,
         splits=shares(splits),
