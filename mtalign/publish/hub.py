@@ -101,7 +101,8 @@ def _additions(folder: Path, files: Iterable[str], card: str | None) -> dict[str
     from huggingface_hub import CommitOperationAdd
 
     found = {path: CommitOperationAdd(path, folder / path) for path in sorted(files) if path != CARD}
-    text = merged(card, (folder / CARD).read_text(encoding="utf-8"))
+    # Configs of people in the folder stay there, as their files do: only what is there as well is named.
+    text = merged(card or "", (folder / CARD).read_text(encoding="utf-8"))
     return {**found, CARD: CommitOperationAdd(CARD, text.encode("utf-8"))}
 
 
