@@ -90,6 +90,11 @@ class Encoder:
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
         )
 
+    @property
+    def depth(self) -> int:
+        """The number of layers above the embeddings."""
+        return int(self._model.config.num_hidden_layers)
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per text: float32, texts x dim."""
         import numpy as np

@@ -15,9 +15,12 @@ from mtalign import __version__
 from mtalign.cli import (
     align,
     evaluate,
+    export,
     memory,
     products,
     publish,
+    report,
+    review,
     run,
     stages,
 )
@@ -42,8 +45,11 @@ for _commands in (
     stages,
     align,
     publish,
+    report,
+    review,
     products,
     evaluate,
+    export,
     memory,
 ):
     _commands.register(app)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ ConfigOption = Annotated[
         "--config", "-c", help="A YAML file, or the name of a preset: ko-uk-ru, nllb, starter (needs no hub)."
     ),
 ]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
 MemoryOption = Annotated[
     Path | None,
     typer.Option(
@@ -89,10 +91,11 @@ def print_json(value: object) -> None:
 
 
 def run_records(run: Path) -> Callable[[], Iterator[Record]]:
-    """Return a function that streams the records of a run directory, each time anew."""
+    """Return a function that streams the records of a run directory as reviewed, each time anew."""
+    from mtalign.review import reviewed
     from mtalign.store import Run
 
-    return Run(run).records
+    return partial(reviewed, Run(run))
 
 
 @contextmanager
@@ -131,7 +134,8 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
         grid.add_column(Text(column), no_wrap=True, justify="right" if numeric else "left")
     for row in rows:
         grid.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
-    console = Console()
+    # A pipe has no width; the 80 columns that rich takes for it would cut numbers off.
+    console = Console(width=None if sys.stdout.isatty() else 200)
     if title:
         console.print(Text(title, style="bold"))
-    console.print(grid, width=console.width if console.is_terminal else 200)
+    console.print(grid)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mtalign.cli.common import JsonOption, print_json, run_records, table
+from mtalign.cli.common import JsonOption, print_json, table
 
 if TYPE_CHECKING:
     from mtalign.evaluate import EntityScores, Row, SentenceScores
@@ -109,10 +109,12 @@ def _predictions(
 ) -> list[Row[_RowT]]:
     """Read predictions from a JSONL file, or take them from the records of a run directory."""
     from mtalign.evaluate import read_rows, to_rows
+    from mtalign.store import Run
 
     if not pred.is_dir():
         return read_rows(pred, shape)
-    return to_rows((row for record in run_records(pred)() for row in of_record(record)), shape, str(pred))
+    # What the machine made, without what people reviewed: their work is not to its credit.
+    return to_rows((row for record in Run(pred).records() for row in of_record(record)), shape, str(pred))
 
 
 def _show_sentences(scores: SentenceScores) -> None:

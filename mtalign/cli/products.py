@@ -1,4 +1,4 @@
-"""What is made out of a run directory: `mtalign search | report`; and `mtalign models`."""
+"""What is made out of a run directory: `mtalign search`; and `mtalign models`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    RunArgument,
     print_json,
     read_config,
     run_records,
     table,
 )
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command("report", epilog="Example: mtalign report RUN -o report.html")(report)
     search = typer.Typer(help="Search a run across languages.", no_args_is_help=True, rich_markup_mode=None)
     search.command("build", epilog="Example: mtalign search build RUN -o INDEX -c starter")(search_build)
     search.command("query", epilog='Example: mtalign search query "power grid" --index INDEX --lang ko')(
@@ -34,20 +32,6 @@ def register(app: typer.Typer) -> None:
     models.command("fetch", epilog="Example: mtalign models fetch starter:e5-small")(models_fetch)
     models.command("show", epilog="Example: mtalign models show starter:gemma-3-270m")(models_show)
     app.add_typer(models, name="models")
-
-
-def report(
-    run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")],
-    title: Annotated[str | None, typer.Option("--title", help="The page's title.")] = None,
-) -> None:
-    """Write one HTML page to look at the run: all languages side by side, entities, issues."""
-    from mtalign.report.page import write_report
-    from mtalign.store import Run
-
-    opened = Run(run)
-    write_report(opened.records(), opened.rejects(), out, title or run.resolve().name)
-    typer.echo(str(out))
 
 
 def search_build(
