@@ -41,12 +41,12 @@ class ReportServer(ThreadingHTTPServer):
     def __init__(self, run: Run, title: str, port: int = 0) -> None:
         self.run = run
         self.title = title
+        self.catalog = Catalog(run)
         self.token = secrets.token_urlsafe(24)
         try:
             super().__init__((_LOOPBACK, port), _Handler)
         except (OSError, OverflowError) as error:
             raise UsageError(f"port {port} cannot be used: {error}; choose another with --port") from error
-        self.catalog = Catalog(run)
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
