@@ -27,7 +27,7 @@ from mtalign.numbers import can_read, compare_numbers
 from mtalign.record import Issue, Projection, Severity
 
 if TYPE_CHECKING:
-    from mtalign.encode import Encoder
+    from mtalign.encode import Encoder, RememberedVectors
 
 # The languages that news translated here is confused with, and the few to choose from for a short text.
 LANGUAGES_TO_TELL_APART = frozenset({"en", "ko", "uk", "ru", "be", "bg", "sr", "mk", "ja", "zh", "kk", "pl"})
@@ -267,7 +267,10 @@ class Judge:
     """
 
     def __init__(
-        self, limits: Limits, encoder: Encoder | None = None, examples: Sequence[Mapping[str, str]] = ()
+        self,
+        limits: Limits,
+        encoder: Encoder | RememberedVectors | None = None,
+        examples: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self._limits = limits
         self._encoder = encoder if limits.likeness > 0 else None
@@ -293,9 +296,8 @@ class Judge:
         self, pairs: Sequence[tuple[str, str]], source: str, target: str
     ) -> Sequence[float | None]:
         """Return how near each translation is to its source; None without an encoder or examples."""
-        if self._encoder is None or not all(
-            source in each and target in each for each in self._examples or [{}]
-        ):
+        covered = bool(self._examples) and all(source in each and target in each for each in self._examples)
+        if self._encoder is None or not covered or not pairs:
             return [None] * len(pairs)
         if (source, target) not in self._scales:
             left, right = (

@@ -123,6 +123,10 @@ class Config(_Frozen):
         default_factory=dict, description="a translator per target language; 'default' serves the others"
     )
     terms: TermsConfig = TermsConfig()
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="rows with other names: the column of each field (text, id, translations.ko, …)",
+    )
     entities: Literal["none", "spacy"] = Field(
         "none", description="who annotates articles that come without entities"
     )

@@ -24,7 +24,7 @@ from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mtalign.encode import Encoder
+    from mtalign.encode import Encoder, RememberedVectors
     from mtalign.translate.engine import Engine
     from mtalign.translate.memory import Memory
     from mtalign.translate.terms import Terms
@@ -94,6 +94,12 @@ class Models:
         )
 
     @cached_property
+    def _vectors(self) -> RememberedVectors:
+        from mtalign.encode import RememberedVectors
+
+        return RememberedVectors(self.encoder)
+
+    @cached_property
     def linker(self) -> Linker:
         """The word linker, on the same encoder."""
         from mtalign.words import Linker
@@ -143,10 +149,10 @@ class Models:
         if chosen not in self._translators:
             self._translators[chosen] = Translator(
                 self._engine(chosen),
-                encoder=self.encoder,
+                encoder=self._vectors,
                 weights=chosen.weights,
                 candidates=chosen.candidates,
-                judge=Judge(self.config.check, self.encoder, examples()),
+                judge=Judge(self.config.check, self._vectors, examples()),
                 ladder=chosen.ladder,
                 fallback=self._engine(chosen.fallback) if chosen.fallback else None,
                 terms=self.terms,

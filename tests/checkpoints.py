@@ -172,26 +172,29 @@ def _marian(folder: Path, tags: Sequence[str], sizes: Mapping[str, Any]) -> tupl
 def trained_marian(folder: Path) -> ModelFiles:
     """A Marian with one layer on each side, trained on `pairs` until it translates such sentences.
 
-    Takes about half a minute of processor time.
+    Takes about 25 seconds of processor time.
     """
     import torch
 
-    sizes = _SMALL | {"d_model": 64, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "init_std": 0.05}
-    model, tokenizer = _marian(
-        folder, (), sizes | {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
-    )
-    texts = pairs(3000, seed=1)
+    # Embeddings are scaled as in the real ones: beside the positions they would hardly be heard otherwise.
+    wide = {"d_model": 64, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "init_std": 0.125}
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    more = {"scale_embedding": True, "dropout": 0.0}
+    model, tokenizer = _marian(folder, (), {**_SMALL, **wide, **heads, **more})
+    texts = pairs(2000, seed=1)
     sources = tokenizer([source for source, _ in texts])["input_ids"]
     targets = tokenizer(text_target=[target for _, target in texts])["input_ids"]
     order = sorted(range(len(texts)), key=lambda i: len(sources[i]))
-    batches = [order[i : i + 64] for i in range(0, len(order), 64)]
+    batches = [order[i : i + 32] for i in range(0, len(order), 32)]
     rng = random.Random(0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=4e-3)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, (step + 1) / 40))
+    optimiser = torch.optim.Adam(model.parameters(), lr=4e-3, betas=(0.9, 0.98))
+    steps, rise = 230, 40
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / rise, (steps - step) / (steps - rise))
+    )
     pad = tokenizer.pad_token_id
     model.train()
-    recent = [1.0] * 20
-    for _ in range(1500):
+    for _ in range(steps):
         batch = rng.choice(batches)
         inputs = tokenizer.pad({"input_ids": [sources[i] for i in batch]}, return_tensors="pt")
         labels = tokenizer.pad({"input_ids": [targets[i] for i in batch]}, return_tensors="pt")["input_ids"]
@@ -201,9 +204,9 @@ def trained_marian(folder: Path) -> ModelFiles:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-        recent = [*recent[1:], loss.item()]
-        if max(recent) < 0.01:
-            break
+        with torch.no_grad():
+            # The decoder starts with padding, which is nothing in the real ones and in CTranslate2.
+            model.get_input_embeddings().weight[pad] = 0.0
     return _finish(folder, model, tokenizer)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkpoints import trained_marian as train_marian
 from hypothesis import HealthCheck, settings
 
 from mtalign.encode import Encoder
-from mtalign.models import resolve
+from mtalign.models import ModelFiles, resolve
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +23,12 @@ settings.load_profile("mtalign")
 def encoder() -> Encoder:
     """The real multilingual-e5-small, as configs/starter.yaml sets it up."""
     return Encoder(resolve("starter:e5-small"), prefix="query: ")
+
+
+@pytest.fixture(scope="session")
+def trained_marian(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
+    """A tiny Marian that translates the sentences of `checkpoints.pairs`."""
+    return train_marian(tmp_path_factory.mktemp("trained") / "marian")
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,8 @@ def test_text_files_to_standard_output_with_given_and_guessed_languages(tmp_path
     given = align(tmp_path / "a.txt", tmp_path / "b.txt", "--langs", "en,ru")
     guessed = align(tmp_path / "a.txt", tmp_path / "b.txt")
     row = json.loads(given.stdout)
+    align(tmp_path / "a.txt", tmp_path / "b.txt", "--langs", "en,ru", "-o", tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == given.stdout
     assert row["sents"] == {"en": EN, "ru": RU}
     assert json.loads(guessed.stdout) == row
     assert "taken for 'ru'" in guessed.stderr
@@ -158,6 +160,13 @@ def test_documents_in_one_file_and_a_language_that_one_lacks(tmp_path: Path) -> 
 )
 def test_wrong_use_is_explained(args: list[str], message: str) -> None:
     assert re.search(message, error_of(align(*args)))
+
+
+def test_rows_are_not_written_over_themselves(tmp_path: Path) -> None:
+    rows = tmp_path / "in.jsonl"
+    rows.write_text(json.dumps(PAIR) + "\n", encoding="utf-8")
+    assert "read and written at once" in error_of(align(rows, "-o", rows))
+    assert json.loads(rows.read_text(encoding="utf-8")) == PAIR
 
 
 def test_show_two_languages_either_way_round(folder: Path) -> None:

@@ -28,6 +28,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     with dataset_hub.serve() as found:
         # The client reads its environment when it is first imported, which another test may have done.
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", found.endpoint)
+        template = f"{found.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-login"))
         monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -74,12 +76,12 @@ def test_everything_arrives_in_one_commit_and_a_second_push_has_nothing_to_do(
 
 def test_the_command_pushes_every_config_loads_and_the_token_is_nowhere(hub: Hub, tmp_path: Path) -> None:
     with Writer(tmp_path / "run", {"models": []}) as run:
-        for each in news()[:2]:
-            run.add(each)
+        run.add(news()[0])
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "mtalign.cli", "-v", "publish", "run", "-o", "dataset", "--json"),
-            *("--splits", "train=1,test=1", "--push", REPOSITORY, "--private"),
+            *(sys.executable, "-c", "from mtalign.cli import main; main()"),
+            *("-v", "publish", "run", "-o", "dataset", "--json"),
+            *("--push", REPOSITORY, "--private"),
         ],
         cwd=tmp_path,
         env=environment(hub, tmp_path / "home"),
@@ -174,6 +176,16 @@ def test_a_broken_connection_is_repeated_and_sends_only_what_is_missing(dataset:
     assert set(hub.objects.values()) == tables
 
 
+def test_a_card_that_cannot_be_fetched_is_not_taken_for_a_missing_one(dataset: Published, hub: Hub) -> None:
+    push_now(dataset)
+    before = hub.files(REPOSITORY)
+    hub.order("HEAD", "/README.md", 403)
+    changed = publish(news()[:1], dataset.path.with_name("third"), name="One article")
+    with pytest.raises(UsageError, match="hub"):
+        push_now(changed)
+    assert hub.files(REPOSITORY) == before
+
+
 def test_a_push_that_was_given_up_is_resumed(dataset: Published, hub: Hub) -> None:
     hub.order("POST", "/commit/", *[503] * 5)
     with pytest.raises(UsageError, match=r"status 503.*not sent twice"):
@@ -233,7 +245,8 @@ def test_a_change_between_reading_and_committing_is_a_412_and_explained(
     assert hub.files(REPOSITORY)["note.txt"] == b"theirs"
 
 
-def test_a_public_repository_is_no_place_for_private_data(dataset: Published, hub: Hub) -> None:
+@pytest.mark.usefixtures("hub")
+def test_a_public_repository_is_no_place_for_private_data(dataset: Published) -> None:
     push_now(dataset)
     with pytest.raises(UsageError, match="is public, and --private was asked for"):
         push_now(dataset, Target(REPOSITORY, private=True))

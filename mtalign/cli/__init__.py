@@ -15,6 +15,7 @@ from mtalign import __version__
 from mtalign.cli import (
     align,
     evaluate,
+    export,
     memory,
     products,
     publish,
@@ -48,6 +49,7 @@ for _commands in (
     review,
     products,
     evaluate,
+    export,
     memory,
 ):
     _commands.register(app)

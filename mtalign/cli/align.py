@@ -21,7 +21,7 @@ from mtalign.cli.common import (
     run_records,
     table,
 )
-from mtalign.cli.rows import STDIO, opened, write_rows
+from mtalign.cli.rows import STDIO, check_distinct, opened, write_rows
 
 if TYPE_CHECKING:
     from mtalign.aligned import AlignedDocument
@@ -56,7 +56,8 @@ def align(
         typer.Option(
             "--out",
             "-o",
-            help="Where rows go, - for standard output; a folder for text files and with --format.",
+            help="Where rows go, - for standard output; a folder with --format, and for text files unless "
+            "the name ends in .jsonl.",
         ),
     ] = STDIO,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -106,8 +107,10 @@ def align(
     if out == STDIO and (as_json or formats):
         raise UsageError(f"{'--json' if as_json else '--format'} needs -o: rows go to standard output now")
     chosen_formats = _formats(formats)
-    in_folder = out != STDIO and (formats is not None or source.texts is not None)
-    with _results(source, config, whole=in_folder or source.texts is not None) as results:
+    is_text = source.texts is not None
+    in_folder = formats is not None or (is_text and out != STDIO and not out.endswith(".jsonl"))
+    check_distinct(source.name, out)
+    with _results(source, config, whole=in_folder or is_text) as results:
         if in_folder:
             report = _into_folder(results, Path(out), chosen_formats)
         else:
@@ -272,7 +275,7 @@ def _into_folder(
 
 def _print_summary(report: Mapping[str, Any]) -> None:
     table(
-        f"{report['documents']} documents in {', '.join(report['sentences'])}: {report['folder']}",
+        f"{report['folder']}: documents {report['documents']}, languages {', '.join(report['sentences'])}",
         ["pair", "beads", "1-1", "nulls", "doubtful", "score"],
         [
             [pair, each["beads"], each["types"].get("1-1", 0), each["nulls"], each["doubtful"], each["score"]]

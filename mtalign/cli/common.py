@@ -134,7 +134,8 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
         grid.add_column(Text(column), no_wrap=True, justify="right" if numeric else "left")
     for row in rows:
         grid.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
-    console = Console()
+    # A pipe has no width; the 80 columns that rich takes for it would cut numbers off.
+    console = Console(width=None if sys.stdout.isatty() else 200)
     if title:
         console.print(Text(title, style="bold"))
-    console.print(grid, width=console.width if console.is_terminal else 200)
+    console.print(grid)

@@ -1,4 +1,4 @@
-"""`mtalign evaluate sentences | words | entities | translation | search`."""
+"""`mtalign evaluate sentences | words | entities | translation | terms | search`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     )(translation)
     group.command("words", epilog="Example: mtalign evaluate words --gold gold.tsv --pred links.jsonl")(words)
     group.command("search", epilog="Example: mtalign evaluate search --gold g.jsonl --pred p.jsonl")(search)
+    group.command("terms", epilog="Example: mtalign evaluate terms --glossary terms.tsv --pred RUN")(terms)
     app.add_typer(group, name="evaluate")
 
 
@@ -70,6 +71,21 @@ def translation(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
     scores = evaluate_translation(
         read_rows(gold, TranslationRow),
         _predictions(pred, TranslationRow, lambda record: [translation_row(record)]),
+    )
+    _show(scores.as_dict(), as_json)
+
+
+def terms(
+    glossary: Annotated[Path, typer.Option("--glossary", help="TSV with the terms.")],
+    pred: Pred,
+    as_json: JsonOption = False,
+) -> None:
+    """Share of the mentions of glossary terms that are translated as it says, by language."""
+    from mtalign.evaluate import TermRow, evaluate_terms, term_rows
+    from mtalign.translate.terms import read_glossary
+
+    scores = evaluate_terms(
+        read_glossary(glossary), _predictions(pred, TermRow, lambda record: list(term_rows(record)))
     )
     _show(scores.as_dict(), as_json)
 

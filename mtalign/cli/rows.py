@@ -33,6 +33,14 @@ def opened(name: str, standard: BinaryIO, mode: str) -> Iterator[BinaryIO]:
         yield cast("BinaryIO", stream)
 
 
+def check_distinct(source: str, out: str) -> None:
+    """Raise UsageError where writing the rows would destroy those that are still to be read."""
+    from mtalign.errors import UsageError
+
+    if out != STDIO and Path(out).resolve() == Path(source).resolve():
+        raise UsageError(f"{out} is read and written at once; give the result another name")
+
+
 def write_rows(
     results: Iterable[dict[str, Any] | Rejected],
     out: str,

@@ -18,7 +18,7 @@ from mtalign.cli.common import (
     languages,
     read_config,
 )
-from mtalign.cli.rows import opened, write_rows
+from mtalign.cli.rows import check_distinct, opened, write_rows
 
 if TYPE_CHECKING:
     from mtalign.stages import Stage
@@ -99,6 +99,7 @@ def _run(
     from mtalign.load import Models
     from mtalign.stages import run_stage
 
+    check_distinct(rows, out)
     models = Models(read_config(config), memory)
     models.find(translated or [])
     with opened(rows, sys.stdin.buffer, "rb") as stream:

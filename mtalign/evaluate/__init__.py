@@ -11,6 +11,7 @@ from mtalign.evaluate.predictions import alignment_row, projection_rows, transla
 from mtalign.evaluate.rows import Row, read_rows, to_rows
 from mtalign.evaluate.search import SearchScores, evaluate_search_files, score_search
 from mtalign.evaluate.sentences import SentenceScores, evaluate_sentences, evaluate_sentences_files
+from mtalign.evaluate.terms import TermRow, TermScores, evaluate_terms, evaluate_terms_files, term_rows
 from mtalign.evaluate.translation import (
     TranslationRow,
     TranslationScores,
@@ -26,6 +27,8 @@ __all__ = [
     "SearchScores",
     "SentenceRow",
     "SentenceScores",
+    "TermRow",
+    "TermScores",
     "TranslationRow",
     "TranslationScores",
     "WordScores",
@@ -35,6 +38,8 @@ __all__ = [
     "evaluate_search_files",
     "evaluate_sentences",
     "evaluate_sentences_files",
+    "evaluate_terms",
+    "evaluate_terms_files",
     "evaluate_translation",
     "evaluate_translation_files",
     "evaluate_words",
@@ -42,6 +47,7 @@ __all__ = [
     "projection_rows",
     "read_rows",
     "score_search",
+    "term_rows",
     "to_rows",
     "translation_row",
 ]

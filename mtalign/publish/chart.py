@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 480, 200, 10, 30, 24
 
@@ -11,6 +12,7 @@ def histogram(counts: Mapping[int, int], title: str) -> str:
     """Return the text of an SVG file: ten bars over 0 to 1, where 0 is [0, 0.1) and 9 is [0.9, 1]."""
     step = (_WIDTH - 2 * _LEFT) / 10
     room = _HEIGHT - _TOP - _BOTTOM
+    title = escape(title)
     highest = max(counts.values(), default=0) or 1
     bars = []
     for place in range(10):

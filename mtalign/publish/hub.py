@@ -89,8 +89,9 @@ def push(
     parent = session.head()
     if target.parent is not None and target.parent != parent:
         raise _moved(target, target.parent)
-    additions = _additions(folder, files, session.card(parent))
-    stale = {path for path in session.files(parent) if is_own_file(path)} - set(additions)
+    there = session.files(parent)
+    additions = _additions(folder, files, session.card(parent) if CARD in there else None)
+    stale = {path for path in there if is_own_file(path)} - set(additions)
     session.upload(list(additions.values()))
     commit = session.commit(additions, sorted(stale), parent)
     return Pushed(target.repository, commit.oid, commit.commit_url, commit.pr_url, commit.oid != parent)
@@ -141,23 +142,14 @@ class _Session:
         )
         return str(info.sha)
 
-    def card(self, commit: str) -> str | None:
-        """Return the card as it is at a commit."""
-        from huggingface_hub.errors import EntryNotFoundError
-
+    def card(self, commit: str) -> str:
+        """Return the card as it is at a commit that has one."""
         with TemporaryDirectory() as scratch:
-            try:
-                path = self._call(
-                    lambda: self._api.hf_hub_download(
-                        self._target.repository,
-                        CARD,
-                        repo_type=_DATASET,
-                        revision=commit,
-                        local_dir=scratch,
-                    )
+            path = self._call(
+                lambda: self._api.hf_hub_download(
+                    self._target.repository, CARD, repo_type=_DATASET, revision=commit, local_dir=scratch
                 )
-            except EntryNotFoundError:
-                return None
+            )
             return Path(path).read_text(encoding="utf-8")
 
     def files(self, commit: str) -> list[str]:
@@ -235,20 +227,18 @@ class _Session:
     def _call(self, call: Callable[[], ResultT], repeat_lost: bool = True) -> ResultT:
         """Make one call, again after a while where that may help.
 
-        Errors that a caller decides on (no such entry, 412) are let through.
+        A 412 is let through: what it means is the caller's to say.
 
         Raises:
             UsageError: everything else that the hub or the connection refuses.
         """
-        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+        from huggingface_hub.errors import HfHubHTTPError
 
         # The client's HTTP library changes with its version; its errors share this root.
         transport: type[BaseException] = HfHubHTTPError.__mro__[1]
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return call()
-            except EntryNotFoundError:
-                raise
             except (HfHubHTTPError, transport, RuntimeError, OSError) as error:
                 cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
                 status = _status(cause)

@@ -198,8 +198,10 @@ _VOWEL_ENDINGS = (  # noqa: SIM905 (a table reads better without quotes)
     "ому ему ьому ая яя ое ее ую юю ый ої ьої еві єві ові ію ії ією ієм іям іях іями"
 ).split()
 # Харків, Харкова; Київ, Києва: the vowel of the last syllable changes when an ending follows.
-_ALTERNATING = [a + b for a in ("ов", "ев", "єв") for b in ("а", "у", "ом", "і", "ові", "е")]
-_ENDINGS = frozenset(["", *_VOWEL_ENDINGS, *_ALTERNATING])
+_ALTERNATING = frozenset(
+    ["ів", "їв", *(a + b for a in ("ов", "ев", "єв") for b in ("а", "у", "ом", "і", "ові", "е"))]
+)
+_ENDINGS = _ALTERNATING.union([""], _VOWEL_ENDINGS)
 _LONGEST_ENDING = max(map(len, _ENDINGS))
 _PARTICLES = (
     "으로부터|로부터|에게서|에서|에게|한테|께서|으로서|으로써|로서|로써|으로|로|이라고|라고|이라는|라는|"
@@ -240,17 +242,17 @@ def _inflected(text: str, term: str) -> Iterator[Span]:
 def differ_in_ending(word: str, other: str) -> bool:
     """Say whether two Slavic words in Cyrillic have one stem, and an ending each that the languages know.
 
-    A stem has three letters at least, or is the whole of one of the words.
+    A stem has three letters at least, or is the whole of one of the words, or stands before a syllable
+    whose vowel changes.
     """
     word, other = word.casefold(), other.casefold()
     common = next(
         (i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other))
     )
     least = min(3, len(word), len(other))
-    longest = max(len(word), len(other))
     return any(
-        word[cut:] in _ENDINGS and other[cut:] in _ENDINGS
-        for cut in range(common, max(least, longest - _LONGEST_ENDING) - 1, -1)
+        {word[cut:], other[cut:]} <= (_ENDINGS if cut >= least else _ALTERNATING)
+        for cut in range(max(1, max(len(word), len(other)) - _LONGEST_ENDING), common + 1)
     )
 
 
