@@ -12,6 +12,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -172,11 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(run: Run, title: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the report of a run until interrupted; `announce` gets its address.
+    """Serve the report of a run until interrupted, which is how it ends well; `announce` gets its address.
 
     Raises:
         UsageError: the port cannot be used.
     """
     with ReportServer(run, title, port) as server:
         announce(server.address)
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
