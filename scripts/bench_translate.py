@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,23 +79,14 @@ def report(case: str, found: dict[str, float], first: dict[str, float] = {}) -> 
 
 
 def read_sentences(corpus: Path, count: int) -> list[str]:
-    """Return the first sentences of a corpus of articles that have letters in them, each once."""
-    from mtalign.document import Document
-    from mtalign.segment import segment
-
-    found: dict[str, None] = {}
-    for line in corpus.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        text = row.get("text") or row.get("en")
-        document = segment(Document(str(row["id"]), "en", text))
-        found |= dict.fromkeys(" ".join(each.split()) for each in document.sentence_texts())
-        if len(found) >= count:
-            break
-    return [each for each in found if any(char.isalpha() for char in each)][:count]
+    """Return the first English sentences of a corpus of segmented articles, each once."""
+    rows = (json.loads(line) for line in corpus.read_text(encoding="utf-8").splitlines())
+    texts = (each["text"] for row in rows for each in row["sentences"]["en"])
+    return list(islice(dict.fromkeys(text for text in texts if any(map(str.isalpha, text))), count))
 
 
 def make_model(folder: Path, sentences: Sequence[str]) -> None:
-    """Write a Marian with random weights; its tokenizer is trained on the sentences, then padded with names."""
+    """Write a Marian with random weights and a tokenizer trained on the sentences, filled up with names."""
     import sentencepiece
     import torch
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
