@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from mtalign.align.beads import BeadOptions
 from mtalign.check import Limits
@@ -15,10 +24,20 @@ from mtalign.encode import DType, Pooling
 from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
 from mtalign.project.rank import ProjectOptions
-from mtalign.translate.options import TransformersOptions
+from mtalign.translate.options import CTranslate2Options, OpenAIOptions, TransformersOptions
+from mtalign.translate.rerank import RankWeights
+from mtalign.translate.terms import Pattern
+from mtalign.translate.translator import DEFAULT_LADDER, Rung
 from mtalign.words import LinkOptions
 
 DEFAULT = "default"
+
+
+_OPTIONS: dict[str, type[TransformersOptions | CTranslate2Options | OpenAIOptions]] = {
+    "transformers": TransformersOptions,
+    "ctranslate2": CTranslate2Options,
+    "openai": OpenAIOptions,
+}
 
 
 class _Frozen(BaseModel):
@@ -35,12 +54,65 @@ class EncoderConfig(_Frozen):
     batch_tokens: int = Field(4096, gt=0, description="padded tokens per forward pass")
 
 
-class TranslatorConfig(_Frozen):
-    """Which engine and model translate into one language."""
+class EngineConfig(_Frozen):
+    """An engine and its model."""
 
-    engine: Literal["transformers"] = "transformers"
-    model: str = Field(description="hub:OWNER/NAME@REVISION, starter:NAME or a folder")
-    options: TransformersOptions = TransformersOptions()
+    engine: Literal["transformers", "ctranslate2", "openai"] = "transformers"
+    model: str = Field(
+        description="hub:OWNER/NAME@REVISION, starter:NAME or a folder; what the server calls it for openai"
+    )
+    options: TransformersOptions | CTranslate2Options | OpenAIOptions = Field(
+        None, validate_default=True, description="those of the engine"
+    )
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _of_the_engine(cls, value: object, others: ValidationInfo) -> object:
+        engine = others.data.get("engine", "")
+        kind = _OPTIONS.get(engine)
+        if kind is None or isinstance(value, kind):
+            return value
+        known = {each.name for each in fields(kind)}
+        if isinstance(value, dict) and (unknown := set(value) - known):
+            raise ValueError(
+                f"engine {engine} has no option {sorted(unknown)}; it has {', '.join(sorted(known))}"
+            )
+        try:
+            return TypeAdapter(kind).validate_python(value or {})
+        except ValidationError as error:
+            raise ValueError(_problems(error)) from error
+
+
+class TranslatorConfig(EngineConfig):
+    """Which engine and model translate into one language, and how a translation is chosen and checked."""
+
+    candidates: int | None = Field(
+        None, gt=0, description="hypotheses per sentence to choose from; otherwise what the options say"
+    )
+    weights: RankWeights = Field(RankWeights(), description="what counts how much in that choice")
+    ladder: tuple[Rung, ...] = Field(
+        DEFAULT_LADDER, description="what a sentence that fails a check goes up; [] tries nothing again"
+    )
+    fallback: EngineConfig | None = Field(
+        None, description="the engine and model for rungs with fallback: true"
+    )
+    context: Literal["none", "previous"] = Field(
+        "none", description="previous: the engine sees the sentences before, if it can use them"
+    )
+    context_sentences: int = Field(3, gt=0, description="how many of them with context: previous")
+
+
+class TermsConfig(_Frozen):
+    """What is said in a given way, and what is not translated."""
+
+    glossary: Path | None = Field(
+        default=None,
+        description="TSV with the columns source, language codes, and perhaps case and whole_word",
+    )
+    protect: tuple[Pattern, ...] = Field(
+        default=("url", "email", "handle", "code"),
+        description="patterns that are not translated; quantity (12 km) is one more",
+    )
 
 
 class Config(_Frozen):
@@ -49,6 +121,11 @@ class Config(_Frozen):
     encoder: EncoderConfig
     translate: dict[str, TranslatorConfig] = Field(
         default_factory=dict, description="a translator per target language; 'default' serves the others"
+    )
+    terms: TermsConfig = TermsConfig()
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="rows with other names: the column of each field (text, id, translations.ko, …)",
     )
     entities: Literal["none", "spacy"] = Field(
         "none", description="who annotates articles that come without entities"
@@ -88,12 +165,15 @@ def load(path: Path) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()
-        )
-        raise ConfigError(f"configuration {path} is not valid:\n{problems}") from error
+        raise ConfigError(f"configuration {path} is not valid:\n{_problems(error)}") from error
     except ConfigError as error:
         raise ConfigError(f"configuration {path}: {error}") from error
+
+
+def _problems(error: ValidationError) -> str:
+    return "\n".join(
+        f"  {'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()
+    )
 
 
 def digest(part: object) -> str:

@@ -86,7 +86,7 @@ def _from_package(name: str) -> ModelFiles:
         raise ModelUnavailable(f"unknown model {name!r}; starter models are {', '.join(STARTERS)}")
     starter = STARTERS[name]
     folder = starter_folder(starter)
-    with _locked(folder):
+    with locked(folder):
         if not _is_intact(folder):
             _build(starter, folder)
     return ModelFiles(
@@ -100,7 +100,7 @@ def _from_package(name: str) -> ModelFiles:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the build lock of a cache folder; a second process waits here until the first is done."""
     from filelock import FileLock
 

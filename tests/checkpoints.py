@@ -1,52 +1,87 @@
 """Tiny checkpoints of every class that the translation engines serve, made with the real classes.
 
 Tokenizers are trained on sentences of a small grammar and on the few-shot examples; weights are random but
-seeded, so that outputs mean nothing and are always the same.
+seeded, so that outputs mean nothing and are always the same. One Marian is trained, and translates the
+sentences of the grammar.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mtalign.models import ModelFiles
 from mtalign.translate.prompts import examples
 
-_WHO = (
-    "the minister",
-    "a teacher",
-    "the old captain",
-    "our neighbour",
-    "the committee",
-    "every second voter",
+_PARTS = (
+    (
+        ("the minister", "министр"),
+        ("a teacher", "учитель"),
+        ("the old captain", "старый капитан"),
+        ("our neighbour", "наш сосед"),
+        ("the committee", "комитет"),
+        ("every second voter", "каждый второй избиратель"),
+    ),
+    (
+        ("welcomed", "приветствовал"),
+        ("rejected", "отклонил"),
+        ("described", "описал"),
+        ("could not find", "не смог найти"),
+        ("published", "опубликовал"),
+        ("defended", "защитил"),
+    ),
+    (
+        ("the plan", "план"),
+        ("two reports", "два доклада"),
+        ("a long letter", "длинное письмо"),
+        ("the new bridge", "новый мост"),
+        ("its own budget", "собственный бюджет"),
+        ("the results", "результаты"),
+    ),
+    (
+        ("on Monday", "в понедельник"),
+        ("after the vote", "после голосования"),
+        ("in Geneva", "в Женеве"),
+        ("without a word", "без единого слова"),
+        ("for 1,200 people", "для 1200 человек"),
+        ("yesterday", "вчера"),
+    ),
 )
-_DOES = ("welcomed", "rejected", "described", "could not find", "published", "defended")
-_WHAT = ("the plan", "two reports", "a long letter", "the new bridge", "its own budget", "the results")
-_WHEN = ("on Monday", "after the vote", "in Geneva", "without a word", "for 1,200 people", "yesterday")
 _ALPHABET = (
     "абвгґдеєёжзиіїйклмнопрстуфхцчшщъыьэюя АБВГҐДЕЄЖЗИІКЛМНОПРСТУФХЦЧШ가나다라마바사아자차카타파하는을의에"
 )
 
 
+def pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
+    """Return different English sentences of different lengths, each with its Russian translation."""
+    rng = random.Random(seed)
+    found: dict[str, str] = {}
+    while len(found) < count:
+        clauses = [[rng.choice(part) for part in _PARTS] for _ in range(rng.randint(1, 4))]
+        source, target = (
+            joint.join(" ".join(words[side] for words in clause) for clause in clauses)
+            for side, joint in enumerate((", and ", ", а "))
+        )
+        found[source.capitalize() + "."] = target.capitalize() + "."
+    return list(found.items())
+
+
 def english(count: int, seed: int = 0) -> list[str]:
     """Return different English sentences of different lengths."""
-    rng = random.Random(seed)
-    found: dict[str, None] = {}
-    while len(found) < count:
-        clauses = [
-            " ".join(rng.choice(part) for part in (_WHO, _DOES, _WHAT, _WHEN))
-            for _ in range(rng.randint(1, 4))
-        ]
-        found[", and ".join(clauses).capitalize() + "."] = None
-    return list(found)
+    return [source for source, _ in pairs(count, seed)]
 
 
 def corpus() -> list[str]:
     """Return what the tokenizers are trained on."""
-    return [*english(200), *(text for example in examples() for text in example.values()), _ALPHABET]
+    return [
+        *english(200),
+        *(target for _, target in pairs(200)),
+        *(text for example in examples() for text in example.values()),
+        _ALPHABET,
+    ]
 
 
 def _finish(folder: Path, model: Any, tokenizer: Any) -> ModelFiles:
@@ -98,6 +133,11 @@ _SMALL = {
 
 def marian(folder: Path, *, tags: Sequence[str] = ()) -> ModelFiles:
     """A Marian model from English into Russian or, with `tags`, into the languages that they name."""
+    model, tokenizer = _marian(folder, tags, _SMALL)
+    return _finish(folder, model, tokenizer)
+
+
+def _marian(folder: Path, tags: Sequence[str], sizes: Mapping[str, Any]) -> tuple[Any, Any]:
     import torch
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
@@ -114,7 +154,7 @@ def marian(folder: Path, *, tags: Sequence[str] = ()) -> ModelFiles:
     )
     pad = tokenizer.pad_token_id
     config = MarianConfig(
-        **_SMALL,
+        **sizes,
         vocab_size=len(tokenizer.get_vocab()),
         max_position_embeddings=512,
         pad_token_id=pad,
@@ -123,7 +163,51 @@ def marian(folder: Path, *, tags: Sequence[str] = ()) -> ModelFiles:
         forced_eos_token_id=0,
     )
     torch.manual_seed(0)
-    return _finish(folder, MarianMTModel(config), tokenizer)
+    model = MarianMTModel(config)
+    # As in the real ones: nothing but the start of the decoder is padding.
+    model.generation_config.bad_words_ids = [[pad]]
+    return model, tokenizer
+
+
+def trained_marian(folder: Path) -> ModelFiles:
+    """A Marian with one layer on each side, trained on `pairs` until it translates such sentences.
+
+    Takes about 25 seconds of processor time.
+    """
+    import torch
+
+    # Embeddings are scaled as in the real ones: beside the positions they would hardly be heard otherwise.
+    wide = {"d_model": 64, "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "init_std": 0.125}
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    more = {"scale_embedding": True, "dropout": 0.0}
+    model, tokenizer = _marian(folder, (), {**_SMALL, **wide, **heads, **more})
+    texts = pairs(2000, seed=1)
+    sources = tokenizer([source for source, _ in texts])["input_ids"]
+    targets = tokenizer(text_target=[target for _, target in texts])["input_ids"]
+    order = sorted(range(len(texts)), key=lambda i: len(sources[i]))
+    batches = [order[i : i + 32] for i in range(0, len(order), 32)]
+    rng = random.Random(0)
+    optimiser = torch.optim.Adam(model.parameters(), lr=4e-3, betas=(0.9, 0.98))
+    steps, rise = 230, 40
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / rise, (steps - step) / (steps - rise))
+    )
+    pad = tokenizer.pad_token_id
+    model.train()
+    for _ in range(steps):
+        batch = rng.choice(batches)
+        inputs = tokenizer.pad({"input_ids": [sources[i] for i in batch]}, return_tensors="pt")
+        labels = tokenizer.pad({"input_ids": [targets[i] for i in batch]}, return_tensors="pt")["input_ids"]
+        loss = model(**inputs, labels=labels.masked_fill(labels == pad, -100)).loss
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            # The decoder starts with padding, which is nothing in the real ones and in CTranslate2.
+            model.get_input_embeddings().weight[pad] = 0.0
+    return _finish(folder, model, tokenizer)
 
 
 def m2m100(folder: Path) -> ModelFiles:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from checkpoints import trained_marian as train_marian
 from hypothesis import HealthCheck, settings
 
 from mtalign.encode import Encoder
-from mtalign.models import resolve
+from mtalign.models import ModelFiles, resolve
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,9 +26,23 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(scope="session")
+def trained_marian(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
+    """A tiny Marian that translates the sentences of `checkpoints.pairs`."""
+    return train_marian(tmp_path_factory.mktemp("trained") / "marian")
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The development data beside the repository; tests that need it are skipped where it is absent."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("the development data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests translate out of the user's translation memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTALIGN_MEMORY", str(tmp_path_factory.mktemp("memory") / "memory.sqlite"))
+        yield

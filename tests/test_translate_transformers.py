@@ -12,11 +12,12 @@ import torch
 
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UnknownLanguage
 from mtalign.models import ModelFiles
-from mtalign.translate.engine import Engine, Hypothesis
+from mtalign.translate.engine import Decoding, Engine, Hypothesis
 from mtalign.translate.options import TransformersOptions
 from mtalign.translate.prompts import examples, few_shot_stem
 from mtalign.translate.sentences import translate_sentences
 from mtalign.translate.transformers import load_engine
+from mtalign.translate.translator import Translator
 
 # Random models do not end by themselves: a low ratio keeps the tests short.
 _QUICK = TransformersOptions(max_ratio=0.05, batch_tokens=600)
@@ -100,7 +101,7 @@ def test_a_sentence_of_3000_tokens_is_never_truncated(engines: dict[str, Engine]
     sentence = "; ".join(clauses[:count])
     limit = engine.limit("en", "ru")
     listening = _Listening(engine)
-    result = translate_sentences([sentence], "en", "ru", listening)
+    result = translate_sentences([sentence], "en", "ru", Translator(listening))
     assert " ".join(listening.asked) == sentence
     assert all(engine.count_tokens(part, "en", "ru") <= limit for part in listening.asked)
     assert len(result.texts) == 1
@@ -118,13 +119,22 @@ class _Listening:
         self.asked: list[str] = []
         self.origin = engine.origin
         self.signature = engine.signature
+        self.capabilities = engine.capabilities
+        self.score = engine.score
         self.check_languages = engine.check_languages
         self.limit = engine.limit
         self.count_tokens = engine.count_tokens
 
-    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[list[Hypothesis]]:
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        decoding: Decoding = Decoding(),
+        contexts: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
         self.asked += sentences
-        return self._engine.translate(sentences, source, target)
+        return self._engine.translate(sentences, source, target, decoding, contexts)
 
 
 @pytest.mark.parametrize("kind", _ALL)
@@ -141,7 +151,7 @@ class _Listening:
     ],
 )
 def test_odd_sentences_give_one_line(engines: dict[str, Engine], kind: str, sentence: str) -> None:
-    result = translate_sentences([sentence], "en", "ru", engines[kind])
+    result = translate_sentences([sentence], "en", "ru", Translator(engines[kind]))
     assert len(result.texts) == 1
     assert result.texts[0].strip()
     assert len(result.texts[0].splitlines()) == 1

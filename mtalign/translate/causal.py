@@ -1,7 +1,9 @@
 """Translation with causal language models: base models by examples, instruction-tuned ones by chat.
 
-The cache of the examples is computed once per language pair and shared by all sentences. Beam search
-and templates with language codes of their own (TranslateGemma) are not handled.
+The cache of the examples is computed once per language pair and shared by all sentences. Beam search is
+not handled. What stood before a sentence is shown after `prompt: chat` only: examples of one sentence each
+teach a base model to translate everything that it is shown, and TranslateGemma's template has no place for
+it.
 """
 
 from __future__ import annotations
@@ -10,25 +12,40 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from mtalign.errors import ConfigError, InputError
+from mtalign.errors import ConfigError
 from mtalign.languages import LATIN, language, script_share
 from mtalign.record import Origin
-from mtalign.translate.batching import plan_batches
+from mtalign.translate.batching import plan_batches, run_batches
 from mtalign.translate.decode import (
+    Choice,
     Continuation,
-    Decoding,
     Item,
     Prefix,
     Shortlist,
     continue_batch,
     read_prefix,
 )
-from mtalign.translate.engine import Hypothesis
-from mtalign.translate.options import TransformersOptions
-from mtalign.translate.prompts import chat_instruction, few_shot_stem, few_shot_tail, prompt_version
+from mtalign.translate.engine import (
+    Capabilities,
+    Decoding,
+    Hypothesis,
+    check_decoding,
+    check_length,
+    well_formed,
+)
+from mtalign.translate.options import Search, TransformersOptions
+from mtalign.translate.prompts import (
+    chat_instruction,
+    few_shot_stem,
+    few_shot_tail,
+    prompt_version,
+    translategemma_content,
+)
 
 # Below this even short sentences would have to be cut.
 _LEAST_LIMIT = 16
+# Logits held at once while translations are scored: 256 MB in float32.
+_SCORED_LOGITS = 64_000_000
 
 
 class CausalEngine:
@@ -45,19 +62,20 @@ class CausalEngine:
         if options.prompt is None:
             raise ConfigError(
                 f"model {origin.model!r} is a causal language model and needs prompt: few-shot (a base "
-                "model) or prompt: chat (an instruction-tuned one)"
+                "model), prompt: chat (an instruction-tuned one) or prompt: translategemma"
             )
         if options.beam_size > 1:
             raise ConfigError(
                 f"beam_size {options.beam_size} with the causal model {origin.model!r}: beams are for "
                 "encoder-decoder models; set candidates instead"
             )
-        if options.prompt == "chat" and not tokenizer.chat_template:
+        if options.prompt != "few-shot" and not tokenizer.chat_template:
             raise ConfigError(
                 f"model {origin.model!r} has no chat template; set prompt: few-shot, or name the "
                 "instruction-tuned checkpoint"
             )
         self._model = model
+        self._config = model.config.get_text_config()
         self._tokenizer = tokenizer
         self._options = options
         self._few_shot = options.prompt == "few-shot"
@@ -65,10 +83,14 @@ class CausalEngine:
         self._prefixes: dict[tuple[str, str], Prefix] = {}
         self._shortlists: dict[str, Shortlist] = {}
         self.origin = origin
+        self.capabilities = Capabilities(
+            n_best=True, no_repeat=True, score=True, context=options.prompt == "chat"
+        )
         self.signature = (
             f"{signature}|prompt:{options.prompt}-{prompt_version()}|candidates:{options.candidates}"
-            f"|no-repeat:{options.no_repeat}|temperature:{options.temperature}|seed:{options.seed}|ratio:{options.max_ratio}"
-            f"|batch:{options.batch_tokens}"
+            f"|sample:{options.sample}|no-repeat:{options.no_repeat}|temperature:{options.temperature}"
+            f"|seed:{options.seed}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
+            f"|batching:{options.batching}"
         )
 
     def check_languages(self, source: str, target: str) -> None:
@@ -83,8 +105,7 @@ class CausalEngine:
         Prompt, sentence and output share the model's positions, and sentence and output must lie within
         what every layer attends to (the sliding window of Gemma 3).
         """
-        config = self._model.config
-        positions = config.max_position_embeddings
+        positions = self._config.max_position_embeddings
         taken = len(self._stem_ids(source, target))
         limit = self._options.max_source_tokens(min(positions - taken, self._window))
         if limit < _LEAST_LIMIT:
@@ -98,65 +119,125 @@ class CausalEngine:
         """Return the number of tokens that the sentence adds to the prompt."""
         return len(self._prompt_ids(sentence, source, target)) - len(self._stem_ids(source, target))
 
-    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[list[Hypothesis]]:
-        """Return `candidates` hypotheses per sentence, in their order, the greedy one first."""
-        stem = len(self._stem_ids(source, target))
-        limit = self.limit(source, target)
-        items = []
-        for sentence in sentences:
-            ids = self._prompt_ids(sentence, source, target)[stem:]
-            if len(ids) > limit:
-                raise InputError(
-                    f"a sentence of {len(ids)} tokens is over the limit of {limit} of model "
-                    f"{self.origin.model!r}; split it first: {sentence[:60]!r}"
-                )
-            items.append(Item(sentence, tuple(ids), self._options.max_new_tokens(len(ids))))
-        results: list[list[Hypothesis]] = [[] for _ in sentences]
-        for batch in self._batches(items, stem):
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        decoding: Decoding = Decoding(),
+        contexts: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Return the candidates of every sentence, in their order, the greedy one first."""
+        check_decoding(self, decoding, contexts)
+        search = self._options.search(decoding)
+        items = [
+            self._item(sentence, context, source, target)
+            for sentence, context in zip(sentences, contexts or [""] * len(sentences), strict=True)
+        ]
+
+        def work(batch: Sequence[int]) -> list[list[Hypothesis]]:
             continued = continue_batch(
                 self._model,
                 self._prefix(source, target),
                 [items[i] for i in batch],
-                decoding=self._decoding,
+                choice=self._choice(search),
                 shortlist=self._shortlist(target) if self._few_shot else None,
             )
-            for index, continuations in zip(batch, continued, strict=True):
-                results[index] = [self._hypothesis(each) for each in continuations]
-        return results
+            return [[self._hypothesis(each) for each in continuations] for continuations in continued]
 
-    def _batches(self, items: Sequence[Item], stem: int) -> list[list[int]]:
+        stem = len(self._stem_ids(source, target))
+        return run_batches(self._batches(items, stem, search.candidates), work)
+
+    def score(
+        self, sources: Sequence[str], translations: Sequence[str], source: str, target: str
+    ) -> list[list[float]]:
+        """Return the log-probability of every token of each translation after its prompt.
+
+        The end of the turn or line is not among them.
+        """
+        prompts = [self._prompt(sentence, source, target) for sentence in sources]
+        read = [self._ids(prompt, special=self._few_shot) for prompt in prompts]
+        gap = " " if self._few_shot else ""
+        whole = [
+            self._ids(prompt + gap + well_formed(translation), special=self._few_shot)
+            for prompt, translation in zip(prompts, translations, strict=True)
+        ]
+        for translation, ids in zip(translations, whole, strict=True):
+            check_length(
+                "prompt with its translation", translation, len(ids), self._window, self.origin.model
+            )
+
+        def work(batch: Sequence[int]) -> list[list[float]]:
+            return self._forced([whole[i] for i in batch], [_shared(read[i], whole[i]) for i in batch])
+
+        budget = max(1, _SCORED_LOGITS // self._config.vocab_size)
+        return run_batches(plan_batches([len(ids) for ids in whole], budget), work)
+
+    def _forced(self, rows: list[list[int]], starts: list[int]) -> list[list[float]]:
+        """Return the log-probabilities of the tokens of each row from its start on."""
+        import torch
+
+        width = max(map(len, rows))
+        mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in rows])
+        tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in rows]).to(self._model.device)
+        with torch.inference_mode():
+            logits = self._model(input_ids=tokens, attention_mask=mask.to(tokens.device)).logits
+            logprobs = logits[:, :-1].float().log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
+        return [
+            line[start - 1 : len(ids) - 1]
+            for line, start, ids in zip(logprobs.tolist(), starts, rows, strict=True)
+        ]
+
+    def _item(self, sentence: str, context: str, source: str, target: str) -> Item:
+        """Return the prompt of a sentence; a context that does not fit beside it is left out."""
+        limit = self.limit(source, target)
+        stem = len(self._stem_ids(source, target))
+        ids = self._prompt_ids(sentence, source, target)[stem:]
+        check_length("sentence", sentence, len(ids), limit, self.origin.model)
+        max_new = self._options.max_new_tokens(len(ids))
+        if context:
+            longer = self._prompt_ids(sentence, source, target, context)[stem:]
+            ids = longer if len(longer) <= limit else ids
+        return Item(sentence, tuple(ids), max_new)
+
+    def _batches(self, items: Sequence[Item], stem: int, rows: int) -> list[list[int]]:
         """Plan batches in which padding does not change what a sliding layer sees.
 
         Padding counts as distance there: beside a longer prompt, a sentence would lose sight of examples
         that it sees when alone. So whatever may outgrow the window goes with its own length only.
         """
-        groups: dict[int, list[int]] = {}
-        for index, item in enumerate(items):
-            fits = stem + len(item.ids) + item.max_new <= self._window
-            groups.setdefault(0 if fits else len(item.ids), []).append(index)
-        batches = []
-        for group in groups.values():
-            planned = plan_batches(
-                [len(items[i].ids) for i in group],
-                self._options.batch_tokens,
-                rows_per_item=self._options.candidates,
-            )
-            batches += [[group[i] for i in batch] for batch in planned]
-        return batches
+        apart: list[int]
+        if self._options.batching == "exact":
+            apart = list(range(len(items)))
+        else:
+            fits = [stem + len(item.ids) + item.max_new <= self._window for item in items]
+            apart = [0 if fit else len(item.ids) for fit, item in zip(fits, items, strict=True)]
+        lengths = [len(item.ids) for item in items]
+        return plan_batches(lengths, self._options.batch_tokens, rows_per_item=rows, apart=apart)
 
     @property
     def _window(self) -> int:
         """How far back the layer that sees least can see."""
-        config = self._model.config
+        config = self._config
         return int(getattr(config, "sliding_window", None) or config.max_position_embeddings)
 
-    def _prompt_ids(self, sentence: str, source: str, target: str) -> list[int]:
-        if not self._few_shot:
-            turn = {"role": "user", "content": chat_instruction(sentence, source, target)}
-            text = self._tokenizer.apply_chat_template([turn], tokenize=False, add_generation_prompt=True)
-            return self._ids(text, special=False)
+    def _prompt(self, sentence: str, source: str, target: str, context: str = "") -> str:
+        sentence = well_formed(sentence)
+        if self._few_shot:
+            return few_shot_stem(source, target) + few_shot_tail(sentence, target)
+        content: object
+        if self._options.prompt == "translategemma":
+            content = translategemma_content(sentence, source, target)
+        else:
+            content = chat_instruction(sentence, source, target, well_formed(context))
+        text: str = self._tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _prompt_ids(self, sentence: str, source: str, target: str, context: str = "") -> list[int]:
+        ids = self._ids(self._prompt(sentence, source, target, context), special=self._few_shot)
         stem = self._stem_ids(source, target)
-        ids = self._ids(few_shot_stem(source, target) + few_shot_tail(sentence, target))
         if tuple(ids[: len(stem)]) != stem:
             raise ConfigError(
                 f"the tokenizer of model {self.origin.model!r} joins the examples with what follows them, "
@@ -193,19 +274,27 @@ class CausalEngine:
     def _vocabulary(self) -> list[str]:
         """The text of every token."""
         texts: list[str] = self._tokenizer.batch_decode(
-            [[token] for token in range(self._model.config.vocab_size)], clean_up_tokenization_spaces=False
+            [[token] for token in range(self._config.vocab_size)], clean_up_tokenization_spaces=False
         )
         return texts
 
     @cached_property
-    def _decoding(self) -> Decoding:
+    def _stops(self) -> frozenset[int]:
         ends = self._model.generation_config.eos_token_id
         stops = {self._tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
         if self._few_shot:
             stops |= {token for token, text in enumerate(self._vocabulary) if "\n" in text}
+        return frozenset(stops)
+
+    def _choice(self, search: Search) -> Choice:
         options = self._options
-        return Decoding(
-            options.candidates, options.temperature, options.seed, frozenset(stops), options.no_repeat
+        return Choice(
+            search.candidates,
+            options.temperature,
+            options.seed,
+            self._stops,
+            search.no_repeat,
+            all_sampled=options.sample,
         )
 
     def _hypothesis(self, continuation: Continuation) -> Hypothesis:
@@ -213,6 +302,12 @@ class CausalEngine:
             continuation.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return Hypothesis(" ".join(text.split()), continuation.score, continuation.complete)
+
+
+def _shared(prompt: list[int], whole: list[int]) -> int:
+    """Return how many tokens a prompt and its continuation begin with in common."""
+    pairs = enumerate(zip(prompt, whole, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(prompt), len(whole)))
 
 
 def _may_write(token: str, script: str) -> bool:

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-_TOP_K = 40
+TOP_K = 40
 
 
 @dataclass(frozen=True)
-class Decoding:
+class Choice:
     """How continuations are chosen.
 
-    The first of `candidates` is greedy, the others are sampled at `temperature` among the 40 most
-    likely tokens. A token of `stops` ends a continuation and is not part of it. No continuation holds the
-    same `no_repeat` tokens twice in a row of that length (0: it may).
+    The first of `candidates` is greedy (unless all are samples), the others are sampled at `temperature`
+    among the 40 most likely tokens. A token of `stops` ends a continuation and is not part of it. No
+    continuation holds the same `no_repeat` tokens twice in a row of that length (0: it may).
     """
 
     candidates: int
@@ -35,6 +35,7 @@ class Decoding:
     seed: int
     stops: frozenset[int]
     no_repeat: int
+    all_sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def continue_batch(
     prefix: Prefix,
     items: Sequence[Item],
     *,
-    decoding: Decoding,
+    choice: Choice,
     shortlist: Shortlist | None = None,
 ) -> list[list[Continuation]]:
     """Continue every item, all in one batch.
@@ -173,18 +174,18 @@ def continue_batch(
         model: a causal model of transformers, in evaluation mode.
         prefix: what comes before every item; it is copied, not changed.
         items: what to continue.
-        decoding: number of continuations per item, how they are chosen, and what ends them.
+        choice: number of continuations per item, how they are chosen, and what ends them.
         shortlist: limits the vocabulary.
 
     Returns:
-        `decoding.candidates` continuations per item, the greedy one first.
+        `choice.candidates` continuations per item, the greedy one first.
     """
     import torch
 
     vocabulary = shortlist.narrow(model, items) if shortlist else None
     try:
         with torch.inference_mode():
-            return _continue(model, prefix, items, decoding, vocabulary)
+            return _continue(model, prefix, items, choice, vocabulary)
     finally:
         if shortlist:
             shortlist.restore(model)
@@ -194,12 +195,12 @@ def _continue(
     model: Any,
     prefix: Prefix,
     items: Sequence[Item],
-    decoding: Decoding,
+    choice: Choice,
     vocabulary: Vocabulary | None,
 ) -> list[list[Continuation]]:
     import torch
 
-    count = decoding.candidates
+    count = choice.candidates
     cache = copy.deepcopy(prefix.cache)
     if prefix.length:
         cache.batch_repeat_interleave(len(items))
@@ -208,7 +209,7 @@ def _continue(
     logits = _step(model, cache, tokens, mask, positions)
     # The prompts are read once for all candidates.
     rows = [
-        _Row(i, item.max_new, _noise(decoding, item.text, candidate), decoding.no_repeat)
+        _Row(i, item.max_new, _noise(choice, item.text, candidate), choice.no_repeat)
         for i, item in enumerate(items)
         for candidate in range(count)
     ]
@@ -219,10 +220,10 @@ def _continue(
     logits = logits.repeat_interleave(count, 0)
     live = list(rows)
     while True:
-        picked, logprobs = _choose(logits, vocabulary, live, decoding.temperature)
+        picked, logprobs = _choose(logits, vocabulary, live, choice.temperature)
         for row, token, logprob in zip(live, picked.tolist(), logprobs.tolist(), strict=True):
             if not row.done:
-                row.take(token, logprob, decoding.stops)
+                row.take(token, logprob, choice.stops)
         if all(row.done for row in live):
             break
         keep = [index for index, row in enumerate(live) if not row.done]
@@ -272,12 +273,16 @@ def _step(
     return last
 
 
-def _noise(decoding: Decoding, text: str, candidate: int) -> np.random.Generator | None:
-    if candidate == 0:
-        return None
+def _noise(choice: Choice, text: str, candidate: int) -> np.random.Generator | None:
+    number = candidate + choice.all_sampled
+    return noise_source(choice.seed, text, number) if number else None
+
+
+def noise_source(seed: int, text: str, candidate: int) -> np.random.Generator:
+    """Return the noise of one sample: the same for a sentence and candidate wherever they are decoded."""
     import numpy as np
 
-    digest = hashlib.sha256(f"{decoding.seed}\0{candidate}\0{text}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\0{candidate}\0{text}".encode(errors="surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
@@ -291,7 +296,7 @@ def _choose(
     if vocabulary:
         items = torch.tensor([row.item for row in rows], device=logits.device)
         logits = logits.masked_fill(vocabulary.banned[items], float("-inf"))
-    top = logits.topk(min(_TOP_K, logits.shape[1]), dim=1)
+    top = logits.topk(min(TOP_K, logits.shape[1]), dim=1)
     tokens = vocabulary.ids[top.indices] if vocabulary else top.indices
     noise = np.zeros(top.values.shape, dtype=np.float32)
     for index, row in enumerate(rows):

@@ -1,17 +1,21 @@
-"""What the rest of mtalign knows about a translation engine: a protocol and its result.
+"""What the rest of mtalign knows about a translation engine: a protocol and its types.
 
-An engine turns sentences into n-best lists, one list per sentence, in order. It does not see
-paragraphs, split long sentences, choose among its own hypotheses or judge them: `sentences` and
-`document` do that for every engine alike.
+An engine turns sentences into n-best lists, one list per sentence, in order, and scores translations
+that others made. It does not see paragraphs, split long sentences, choose among its own hypotheses or
+judge them: `sentences` and `document` do that for every engine alike.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mtalign.errors import ConfigError, InputError
 from mtalign.record import Origin
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,35 @@ class Hypothesis:
     text: str
     score: float
     complete: bool = True
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How one call decodes where it differs from the engine's own options; None keeps those.
+
+    `candidates` is the number of hypotheses wanted, `no_repeat` the n of the n-grams that may not come twice.
+    """
+
+    beam_size: int | None = None
+    candidates: int | None = None
+    no_repeat: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("beam_size", 1), ("candidates", 1), ("no_repeat", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} is {value}; it must be {least} or more")
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do beyond one translation per sentence."""
+
+    beam: bool = False
+    n_best: bool = False
+    no_repeat: bool = False
+    score: bool = False
+    context: bool = False
 
 
 class Engine(Protocol):
@@ -45,6 +78,11 @@ class Engine(Protocol):
         """Everything that can change the output, in one line."""
         ...
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked of this engine."""
+        ...
+
     def check_languages(self, source: str, target: str) -> None:
         """Raise ConfigError or UnknownLanguage unless the model translates `source` into `target`."""
         ...
@@ -57,10 +95,68 @@ class Engine(Protocol):
         """Return the number of tokens that the model would read for this sentence."""
         ...
 
-    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[list[Hypothesis]]:
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        decoding: Decoding = Decoding(),
+        contexts: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
         """Return at least one hypothesis per sentence, best first, in the order of the sentences.
+
+        Args:
+            sentences: what to translate, each within the limit.
+            source: language code of the sentences.
+            target: language code of the translations.
+            decoding: where this call differs from the engine's options.
+            contexts: what stood before each sentence in its document ("" at its start); an engine without
+                that capability never gets it. A context that does not fit beside its sentence is left out.
 
         Raises:
             InputError: a sentence is over the limit. It is never truncated: the caller splits it.
+            ConfigError: `decoding` or `contexts` ask for what the engine's capabilities do not cover.
         """
         ...
+
+    def score(
+        self, sources: Sequence[str], translations: Sequence[str], source: str, target: str
+    ) -> list[list[float]]:
+        """Return the log-probability of every token of each translation, given its source (teacher forcing).
+
+        The token that ends a translation is one of them where the engine's models have such a token.
+
+        Raises:
+            InputError: a source or a translation is over the limit.
+            ConfigError: `capabilities.score` is false.
+        """
+        ...
+
+
+def check_decoding(engine: Engine, decoding: Decoding, contexts: Sequence[str] | None) -> None:
+    """Raise ConfigError where a call asks for what the engine's capabilities do not cover."""
+    can = engine.capabilities
+    for wanted, able, name in (
+        ((decoding.beam_size or 1) > 1, can.beam, f"beam_size {decoding.beam_size}"),
+        ((decoding.candidates or 1) > 1, can.n_best, f"candidates {decoding.candidates}"),
+        ((decoding.no_repeat or 0) > 0, can.no_repeat, f"no_repeat {decoding.no_repeat}"),
+        (contexts is not None, can.context, "the sentences before as context"),
+    ):
+        if wanted and not able:
+            raise ConfigError(
+                f"the engine {engine.origin.engine} with model {engine.origin.model!r} cannot take {name}"
+            )
+
+
+def check_length(what: str, text: str, tokens: int, limit: int, model: str | None) -> None:
+    """Raise InputError for a text that is over a model's limit: nothing is ever truncated."""
+    if tokens > limit:
+        raise InputError(
+            f"a {what} of {tokens} tokens is over the limit of {limit} of model {model!r}; "
+            f"split it first: {text[:60]!r}"
+        )
+
+
+def well_formed(text: str) -> str:
+    """Return the text with U+FFFD for lone surrogates, which no tokenizer and no protocol can carry."""
+    return _SURROGATE.sub("\ufffd", text)

@@ -1,7 +1,7 @@
 """Prompts for causal language models: a few examples to continue, or a chat instruction.
 
-The examples are fixed and were written for this project. Prompts for documents or with context
-sentences are not handled here: one sentence in, one sentence out.
+The examples are fixed and were written for this project. One sentence in, one sentence out; the chat
+instruction may show what stood before it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def examples() -> tuple[dict[str, str], ...]:
 @cache
 def prompt_version() -> str:
     """Return six hexadecimal digits that change with the wording of the prompts."""
-    wording = [_data(), few_shot_tail("?", "ko"), chat_instruction("?", "en", "ko")]
+    wording = [_data(), few_shot_tail("?", "ko"), chat_instruction("?", "en", "ko", "!")]
     return hashlib.sha256("\0".join(wording).encode()).hexdigest()[:6]
 
 
@@ -62,9 +62,19 @@ def _label(code: str) -> str:
     return language(code).name.capitalize()
 
 
-def chat_instruction(sentence: str, source: str, target: str) -> str:
-    """Return the user turn that asks an instruction-tuned model for the translation of one sentence."""
+def chat_instruction(sentence: str, source: str, target: str, context: str = "") -> str:
+    """Return the user turn that asks an instruction-tuned model for the translation of one sentence.
+
+    A `context`, the sentences before, is shown and not to be translated.
+    """
+    before = f"It follows this text, which is not to be translated:\n{context}\n\n" if context else ""
     return (
         f"Translate the following sentence from {language(source).english} into "
-        f"{language(target).english}. Answer with the translation only.\n\n{sentence}"
+        f"{language(target).english}. Answer with the translation only.\n\n{before}{sentence}"
     )
+
+
+def translategemma_content(sentence: str, source: str, target: str) -> list[dict[str, str]]:
+    """Return the content of a user turn as the template of TranslateGemma wants it: text and two codes."""
+    codes = {"source_lang_code": language(source).code, "target_lang_code": language(target).code}
+    return [{"type": "text", **codes, "text": sentence}]

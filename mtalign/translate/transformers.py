@@ -1,17 +1,18 @@
 """Translation with Hugging Face transformers: loading a checkpoint and choosing the engine for its kind.
 
 Encoder-decoder models (Marian, M2M100, NLLB-200, mBART-50, T5 with `<2xx>` tokens such as MADLAD-400)
-and causal models (few-shot prompt, chat template) are served. Weights come from safetensors alone and
-code inside a checkpoint is never run. Models that share their work over a network are not handled here.
+and causal models (few-shot prompt, chat template, TranslateGemma's template) are served. Models that
+share their work over a network are not handled here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mtalign.errors import ConfigError, ModelUnavailable
+from mtalign.errors import ConfigError
 from mtalign.record import Origin
 from mtalign.translate.causal import CausalEngine
+from mtalign.translate.checkpoint import load_config, load_model, load_tokenizer
 from mtalign.translate.encoder_decoder import EncoderDecoderEngine
 from mtalign.translate.engine import Engine
 from mtalign.translate.options import TransformersOptions
@@ -28,7 +29,7 @@ def load_engine(files: ModelFiles, options: TransformersOptions) -> Engine:
     """Load a checkpoint and return the engine for its kind of model.
 
     Raises:
-        ModelUnavailable: the folder holds no safetensors weights, or a part of it cannot be read.
+        ModelUnavailable: a part of the checkpoint is missing, cannot be read or is not sound.
         ConfigError: the options do not fit the kind of model.
     """
     import torch
@@ -36,18 +37,12 @@ def load_engine(files: ModelFiles, options: TransformersOptions) -> Engine:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = _dtype(options, device)
-    try:
-        config = transformers.AutoConfig.from_pretrained(files.path, trust_remote_code=False)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
-        kind: Any = (
-            transformers.AutoModelForSeq2SeqLM
-            if config.is_encoder_decoder
-            else transformers.AutoModelForCausalLM
-        )
-        model = kind.from_pretrained(files.path, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelUnavailable(f"model {files.name!r} in {files.path} cannot be loaded: {error}") from error
-    model = model.eval().to(device)
+    config = load_config(files)
+    tokenizer = load_tokenizer(files)
+    kind = (
+        transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
+    )
+    model = load_model(files, kind, dtype).to(device)
     signature = "|".join(
         [
             f"transformers:{transformers.__version__}",
