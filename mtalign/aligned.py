@@ -10,6 +10,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import BinaryIO
@@ -263,8 +264,7 @@ def export(folder: Path, summary: Summary, formats: Iterable[str]) -> list[Path]
     """
     langs = list(summary.sentences)
     tables: list[tuple[str, Sequence[str], Sequence[str], Callable[[AlignedDocument], Iterator[Unit]]]] = [
-        ("-".join(pair), pair, ("score",), lambda document, pair=pair: pair_units(document, pair))  # type: ignore[misc]
-        for pair in summary.pairs
+        ("-".join(pair), pair, ("score",), partial(pair_units, pair=pair)) for pair in summary.pairs
     ]
     if len(langs) > 2:
         tables.append(("tuples", langs, (), tuple_units))

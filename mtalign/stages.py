@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
 from mtalign.align.side import prepare
 from mtalign.align.tuples import tuples
@@ -41,21 +42,29 @@ _ONE_BEAD = 4
 
 
 class PairRow(Struct):
-    """Input of `align` for two languages."""
+    """Input of `align` for two languages.
+
+    `anchors` are pairs of sentences that must be in one bead, paragraphs a number per sentence.
+    """
 
     id: str | int
     src_lang: str
     tgt_lang: str
     src: list[str]
     tgt: list[str]
+    anchors: list[tuple[int, int]] = []
+    src_paragraphs: list[int] = []
+    tgt_paragraphs: list[int] = []
 
 
 class NWayRow(Struct):
-    """Input of `align` for n languages."""
+    """Input of `align` for n languages: anchors by pair (`en-ko`), paragraphs by language."""
 
     id: str | int
     langs: list[str]
     sents: dict[str, list[str]]
+    anchors: dict[str, list[tuple[int, int]]] = {}
+    paragraphs: dict[str, list[int]] = {}
 
 
 class WordsRow(Struct):
@@ -139,8 +148,14 @@ def _align_document(row: JsonRow, models: Models) -> JsonRow:
         pair = _typed(row, PairRow)
         if pair.src_lang == pair.tgt_lang:
             raise InputError(f"both sides are {pair.src_lang!r}; two languages are needed")
-        langs = [pair.src_lang, pair.tgt_lang]
-        row = {"id": pair.id, "langs": langs, "sents": {pair.src_lang: pair.src, pair.tgt_lang: pair.tgt}}
+        left, right = pair.src_lang, pair.tgt_lang
+        row = {
+            "id": pair.id,
+            "langs": [left, right],
+            "sents": {left: pair.src, right: pair.tgt},
+            "anchors": {pair_key(left, right): pair.anchors},
+            "paragraphs": {left: pair.src_paragraphs, right: pair.tgt_paragraphs},
+        }
     document = _typed(row, NWayRow)
     return {**_align_n_ways(document, models), "langs": document.langs, "sents": document.sents}
 
@@ -152,15 +167,19 @@ def _align_row(row: JsonRow, models: Models) -> JsonRow:
     for lang in (pair.src_lang, pair.tgt_lang):
         language(lang)
     left, right = (prepare(_whole(each), models.encoder) for each in (pair.src, pair.tgt))
-    return {"id": pair.id, "beads": [_bead_row(bead) for bead in align(left, right, models.config.align)]}
+    anchors = Anchors(pair.anchors, pair.src_paragraphs, pair.tgt_paragraphs)
+    beads = align(left, right, models.config.align, anchors)
+    return {"id": pair.id, "beads": [_bead_row(bead) for bead in beads]}
 
 
 def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
     if set(row.langs) != set(row.sents):
         raise InputError(f"langs {row.langs} and the languages of sents {list(row.sents)} differ")
+    if unknown := set(row.anchors) - {pair_key(*pair) for pair in combinations(row.langs, 2)}:
+        raise InputError(f"anchors for {sorted(unknown)}: name pairs in the order of langs {row.langs}")
     sides = {language(lang).code: prepare(_whole(row.sents[lang]), models.encoder) for lang in row.langs}
     beads = {
-        (left, right): align(sides[left], sides[right], models.config.align)
+        (left, right): align(sides[left], sides[right], models.config.align, _anchors(row, left, right))
         for left, right in combinations(row.langs, 2)
     }
     grouped = tuples({lang: len(side) for lang, side in sides.items()}, beads)
@@ -169,6 +188,14 @@ def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
         "tuples": [each.sents for each in grouped],
         "beads": {pair_key(*pair): [_bead_row(bead) for bead in found] for pair, found in beads.items()},
     }
+
+
+def _anchors(row: NWayRow, left: str, right: str) -> Anchors:
+    return Anchors(
+        row.anchors.get(pair_key(left, right), ()),
+        row.paragraphs.get(left, ()),
+        row.paragraphs.get(right, ()),
+    )
 
 
 def _bead_row(bead: Bead) -> JsonRow:

@@ -162,6 +162,20 @@ def test_wrong_use_is_explained(args: list[str], message: str) -> None:
     assert re.search(message, error_of(align(*args)))
 
 
+def test_anchors_are_kept_and_bad_ones_reject_the_row(tmp_path: Path) -> None:
+    rows = tmp_path / "in.jsonl"
+    anchored = {**PAIR, "anchors": [[0, 1]], "src_paragraphs": [0, 0, 1], "tgt_paragraphs": [0, 0, 1]}
+    bad = {**PAIR, "anchors": [[0, 1], [1, 0]]}
+    rows.write_text("".join(json.dumps(each) + "\n" for each in (anchored, bad)), encoding="utf-8")
+    result = align(rows)
+    assert result.exit_code == 1
+    (row,) = map(json.loads, result.stdout.splitlines())
+    assert any(0 in bead["src"] and 1 in bead["tgt"] for bead in row["beads"])
+    assert "cross" in result.stderr
+    whole = align(rows, "-o", tmp_path / "out", "--format", "jsonl", "--json")
+    assert json.loads(whole.stdout)["rejected"] == 1
+
+
 def test_rows_are_not_written_over_themselves(tmp_path: Path) -> None:
     rows = tmp_path / "in.jsonl"
     rows.write_text(json.dumps(PAIR) + "\n", encoding="utf-8")

@@ -50,6 +50,7 @@ def test_a_line_is_a_sentence_and_blank_lines_are_none(tmp_path: Path) -> None:
     )
     assert document.id == "news"
     assert document.sents == {"en": ["Title", "One. Two.", "Three."], "ko": ["제목", "하나."]}
+    assert document.paragraphs == {"en": [0, 1, 2], "ko": [0, 0]}
 
 
 def test_running_text_is_split_on_request(tmp_path: Path) -> None:

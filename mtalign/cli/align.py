@@ -146,7 +146,10 @@ class _Source:
 
         documents = read_parallel(self.texts, self.separator, split_sentences if self.split else None)
         langs = [each.lang for each in self.texts]
-        yield (encode_json({"id": each.id, "langs": langs, "sents": each.sents}) for each in documents)
+        yield (
+            encode_json({"id": each.id, "langs": langs, "sents": each.sents, "paragraphs": each.paragraphs})
+            for each in documents
+        )
 
 
 def _source(

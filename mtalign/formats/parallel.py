@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from mtalign.document import Span
@@ -33,10 +34,11 @@ class TextFile:
 
 @dataclass(frozen=True)
 class ParallelText:
-    """One document: its sentences by language. A language may have none."""
+    """One document: its sentences by language (a language may have none), and the paragraph of each."""
 
     id: str
     sents: dict[str, list[str]]
+    paragraphs: dict[str, list[int]]
 
 
 def language_in_name(path: Path) -> str | None:
@@ -98,12 +100,14 @@ def _in_step(
     name = _common_name(files[0])
     documents = zip(*(_documents(file.path, separator) for file in files), strict=True)
     for number, texts in enumerate(documents, 1):
+        found = {
+            file.lang: list(_sentences(lines, file.lang, split))
+            for file, lines in zip(files, texts, strict=True)
+        }
         yield ParallelText(
             name if separator is None else f"{name}-{number}",
-            {
-                file.lang: _sentences(lines, file.lang, split)
-                for file, lines in zip(files, texts, strict=True)
-            },
+            {lang: [sentence for sentence, _ in each] for lang, each in found.items()},
+            {lang: [paragraph for _, paragraph in each] for lang, each in found.items()},
         )
 
 
@@ -122,11 +126,14 @@ def _common_name(file: TextFile) -> str:
     )
 
 
-def _sentences(lines: Sequence[str], lang: str, split: Splitter | None) -> list[str]:
-    if split is None:
-        return [line.strip() for line in lines if line.strip()]
-    text = "\n".join(lines)
-    return [span.of(text) for span in split(text, lang)]
+def _sentences(lines: Sequence[str], lang: str, split: Splitter | None) -> Iterator[tuple[str, int]]:
+    """Yield every sentence with the number of its paragraph."""
+    filled = (list(group) for full, group in groupby(lines, key=lambda line: bool(line.strip())) if full)
+    for number, paragraph in enumerate(filled):
+        for line in paragraph:
+            spans = split(line, lang) if split else None
+            for sentence in [line.strip()] if spans is None else [span.of(line) for span in spans]:
+                yield sentence, number
 
 
 def _documents(path: Path, separator: str | None) -> Iterator[list[str]]:
