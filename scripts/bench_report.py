@@ -26,11 +26,11 @@ from threading import Thread
 from msgspec.structs import replace
 from playwright.sync_api import Browser, sync_playwright
 
-from mtalign.record import Record, encode_json
+from mtalign.record import Record
 from mtalign.report.serve import ReportServer
 from mtalign.report.source import Source
 from mtalign.report.write import write_report
-from mtalign.store import RECORDS, Run, Writer
+from mtalign.store import Run, Writer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from corpus import news
@@ -51,11 +51,9 @@ def articles(count: int) -> Iterator[Record]:
 
 
 def make_run(folder: Path, count: int) -> Run:
-    """Write a run directory without the disk synchronisation that a real run pays for each article."""
-    with Writer(folder, MANIFEST):
-        pass
-    with (folder / RECORDS).open("ab") as stream:
-        stream.writelines(encode_json(each) + b"\n" for each in articles(count))
+    """Write a run directory without the disk synchronisation that a real run pays for each group."""
+    with Writer(folder, MANIFEST) as writer:
+        writer.add(*articles(count))
     return Run(folder)
 
 

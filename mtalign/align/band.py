@@ -130,7 +130,7 @@ def _anchors(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[tupl
 
     forth, back = nearest(left, right)
     mutual = [(i, int(j)) for i, j in enumerate(forth) if back[j] == i]
-    chain = np.array(_longest_rising(mutual), np.int64).reshape(-1, 2)
+    chain = np.array(longest_rising(mutual), np.int64).reshape(-1, 2)
     close = (np.diff(chain, axis=0) <= _NEAR).all(axis=1)
     kept = np.zeros(len(chain), bool)
     kept[1:] |= close
@@ -163,7 +163,7 @@ def nearest(
     return forth, back
 
 
-def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the longest part of the pairs, given by rising i, in which j rises too (patience sorting)."""
     lasts: list[int] = []
     heads: list[int] = []

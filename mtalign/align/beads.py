@@ -38,11 +38,11 @@ _ROUGH_LARGEST = 3  # sentences of a first bead: it only says where to look agai
 # A run is read as text if the best path loses no more by using it, in units of the median best 1-1 score.
 _CLOSE = 0.5
 
-# A faithful translation leaves up to one sentence in ten without a partner. Where two in ten stay alone
+# A faithful translation leaves up to one sentence in twelve without a partner. Where one in six stays alone
 # though that scores nothing, the texts are noisy, and a sentence left alone scores this much.
-_FAITHFUL = 0.1
-_NOISY = 0.2
-_NOISY_SKIP = 0.3
+_FAITHFUL = 0.08
+_NOISY = 0.16
+_NOISY_SKIP = 0.2
 
 
 @dataclass(frozen=True)
