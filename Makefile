@@ -8,14 +8,15 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench docs clean help
+.PHONY: demo test check check-javascript bench docs screenshots clean help
 
 help:
 	@echo "make demo    the main job on examples/summit: human translations, then machine ones"
 	@echo "make test    all tests"
-	@echo "make check   ruff, mypy, import contracts"
+	@echo "make check   ruff, mypy, import contracts; with node also the scripts of the report"
 	@echo "make bench   the benchmarks behind docs/benchmarks.md"
-	@echo "make docs    docs/commands.md, from the commands themselves"
+	@echo "make docs    the pages that the code writes, then all of docs/ as a site in site/"
+	@echo "make screenshots    docs/screenshots, from the demo in a real Chromium"
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +40,15 @@ check: $(STAMP)
 	$(BIN)/python -c "import sys, mtalign, mtalign.cli; \
 		heavy = {'torch', 'transformers', 'datasets', 'numpy', 'pydantic'} & set(sys.modules); \
 		sys.exit(f'imported at start-up: {heavy}' if heavy else 0)"
+	$(MAKE) check-javascript
+
+# Types by tsc --checkJs, and a linter; both pinned, neither shipped.
+check-javascript:
+	@if command -v npm >/dev/null; then \
+		cd scripts/javascript && npm ci --silent --no-audit --no-fund && npm run --silent check; \
+	else \
+		echo "skipped: the report's scripts are checked where node and npm are installed"; \
+	fi
 
 bench: $(STAMP)
 	$(BIN)/python scripts/bench_segmentation.py
@@ -46,6 +56,13 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/typer mtalign.cli utils docs --name mtalign --title "The commands" --output docs/commands.md
+	$(BIN)/python scripts/config_reference.py --output docs/configuration.md
+	$(BIN)/pip install --quiet -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+screenshots: demo
+	$(BIN)/mtalign report demo/human/run -o demo/human/report.html --links -c starter
+	$(BIN)/python scripts/screenshots.py demo/human/run --out docs/screenshots
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo site scripts/javascript/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtalign.alignment import Bead
 from mtalign.document import Document
@@ -25,6 +25,9 @@ from mtalign.errors import InvalidAlignment
 from mtalign.languages import ARABIC, CYRILLIC, HAN, HANGUL, LATIN, language, script_share
 from mtalign.numbers import can_read, compare_numbers
 from mtalign.record import Issue, Projection, Severity
+
+if TYPE_CHECKING:
+    from mtalign.encode import Encoder, RememberedVectors
 
 # The languages that news translated here is confused with, and the few to choose from for a short text.
 LANGUAGES_TO_TELL_APART = frozenset({"en", "ko", "uk", "ru", "be", "bg", "sr", "mk", "ja", "zh", "kk", "pl"})
@@ -56,6 +59,7 @@ class Limits:
     `copy_run`: so many words of the source in a row make a copy, whatever surrounds them.
     `repeats`: the same three words, or the same letters on end, so many times make a loop.
     `length_deviation`: how far the logarithm of the length ratio may be off, in standard deviations.
+    `likeness`: how near a translation that was made here must be to its source (`Judge`).
     """
 
     language_confidence: float = 0.7
@@ -66,6 +70,7 @@ class Limits:
     copy_run: int = 6
     repeats: int = 3
     length_deviation: float = 3.0
+    likeness: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,8 @@ _LOOP = re.compile(r"(\S{2,30}?)\1{2,}")
 _FEW = 3
 _LONGEST_LIST_OF_NAMES = 6
 _QUOTED = 80
+# A sentence with this share of its letters in a script is in a language of that script, but for names.
+_ALL_BUT_NAMES = 0.8
 
 
 def untranslated_copy(pair: Pair, limits: Limits) -> Issue | None:
@@ -213,12 +220,15 @@ def find_issues(
     beads: Mapping[str, Sequence[Bead]],
     projections: Mapping[str, Sequence[Projection]],
     limits: Limits = Limits(),
+    *,
+    known: Sequence[Issue] = (),
 ) -> tuple[Issue, ...]:
     """Return what looks wrong in the translations of an article, one target language after another.
 
     `beads` holds for each target language the beads with the source on the left; `projections` may leave
     languages out. An issue stands at sentences of its own `lang`: that of the target, but of the source for
-    a sentence left out, whose evidence names the target.
+    a sentence left out, whose evidence names the target. What is `known` of the same kind at the same
+    sentences is not said again.
 
     Raises:
         InvalidAlignment: a target has no beads.
@@ -229,15 +239,15 @@ def find_issues(
             f"document {source.id!r}: no beads from {source.lang} to {', '.join(missing)}; "
             "align the translation before checking it"
         )
-    return tuple(
-        chain.from_iterable(
-            chain(
-                _issues_of_beads(source, target, beads[lang], limits),
-                _lost_entities(source, lang, beads[lang], projections.get(lang, ())),
-            )
-            for lang, target in targets.items()
+    found = chain.from_iterable(
+        chain(
+            _issues_of_beads(source, target, beads[lang], limits),
+            _lost_entities(source, lang, beads[lang], projections.get(lang, ())),
         )
+        for lang, target in targets.items()
     )
+    said = {(issue.kind, issue.lang, issue.sentences) for issue in known}
+    return tuple(issue for issue in found if (issue.kind, issue.lang, issue.sentences) not in said)
 
 
 def check_pair(pair: Pair, limits: Limits) -> Iterator[Issue]:
@@ -246,6 +256,80 @@ def check_pair(pair: Pair, limits: Limits) -> Iterator[Issue]:
     if first:
         yield first
     yield from (issue for check in _CONTENT_CHECKS if (issue := check(pair, limits)))
+
+
+class Judge:
+    """Says what is wrong with translations while they are made, so that they can be tried again.
+
+    Besides the checks of a bead it looks at the cosine of source and translation, on a scale that holds
+    for every encoder: 0 is what unrelated sentences have, 1 what translations have, both measured on
+    example sentences. Languages without examples are not judged by it.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        encoder: Encoder | RememberedVectors | None = None,
+        examples: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        self._limits = limits
+        self._encoder = encoder if limits.likeness > 0 else None
+        self._examples = examples
+        self._scales: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def problems(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> list[tuple[Issue, ...]]:
+        """Return what is wrong with each pair of a sentence and its translation, neither of them empty."""
+        ratio = expected_ratio((), source, target)
+        found = [
+            list(check_pair(Pair(sentence, translation, source, target, (), ratio), self._limits))
+            for sentence, translation in pairs
+        ]
+        for (_, translation), own, likeness in zip(
+            pairs, found, self.likenesses(pairs, source, target), strict=True
+        ):
+            if likeness is not None and likeness < self._limits.likeness:
+                evidence = f"likeness {likeness:.2f} to the source: {_quote(translation)}"
+                own.append(Issue("unlike-source", "warning", target, evidence))
+        return [tuple(own) for own in found]
+
+    def likenesses(
+        self, pairs: Sequence[tuple[str, str]], source: str, target: str
+    ) -> Sequence[float | None]:
+        """Return how near each translation is to its source; None without an encoder or examples."""
+        covered = bool(self._examples) and all(source in each and target in each for each in self._examples)
+        if self._encoder is None or not covered or not pairs:
+            return [None] * len(pairs)
+        if (source, target) not in self._scales:
+            left, right = (
+                self._encoder.encode([each[lang] for each in self._examples]) for lang in (source, target)
+            )
+            cosines, count = left @ right.T, len(self._examples)
+            related = float(cosines.trace()) / count
+            unrelated = (float(cosines.sum()) - float(cosines.trace())) / (count * (count - 1))
+            self._scales[source, target] = unrelated, related
+        unrelated, related = self._scales[source, target]
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
+        return [
+            (float(vectors[sentence] @ vectors[translation]) - unrelated) / (related - unrelated)
+            for sentence, translation in pairs
+        ]
+
+    def already_in(self, sentence: str, source: str, target: str) -> bool:
+        """Say whether a sentence of a text in `source` is in the target language already.
+
+        Told for languages in different scripts only: where they share one, a mistake would cost more.
+        """
+        scripts = [language(lang).script for lang in (source, target)]
+        letters = sum(map(str.isalpha, sentence))
+        if scripts[0] == scripts[1] or letters < self._limits.least_letters:
+            return False
+        if script_share(sentence, scripts[1]) < _ALL_BUT_NAMES:
+            return False
+        if scripts[1] == HANGUL:
+            return True
+        found, confidence = _identify(sentence, LANGUAGES_TO_TELL_APART | {source, target})
+        return found == target and confidence >= self._limits.language_confidence
 
 
 def _issues_of_beads(

@@ -25,6 +25,9 @@ from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
 from mtalign.project.rank import ProjectOptions
 from mtalign.translate.options import CTranslate2Options, OpenAIOptions, TransformersOptions
+from mtalign.translate.rerank import RankWeights
+from mtalign.translate.terms import Pattern
+from mtalign.translate.translator import DEFAULT_LADDER, Rung
 from mtalign.words import LinkOptions
 
 DEFAULT = "default"
@@ -51,8 +54,8 @@ class EncoderConfig(_Frozen):
     batch_tokens: int = Field(4096, gt=0, description="padded tokens per forward pass")
 
 
-class TranslatorConfig(_Frozen):
-    """Which engine and model translate into one language."""
+class EngineConfig(_Frozen):
+    """An engine and its model."""
 
     engine: Literal["transformers", "ctranslate2", "openai"] = "transformers"
     model: str = Field(
@@ -80,12 +83,49 @@ class TranslatorConfig(_Frozen):
             raise ValueError(_problems(error)) from error
 
 
+class TranslatorConfig(EngineConfig):
+    """Which engine and model translate into one language, and how a translation is chosen and checked."""
+
+    candidates: int | None = Field(
+        None, gt=0, description="hypotheses per sentence to choose from; otherwise what the options say"
+    )
+    weights: RankWeights = Field(RankWeights(), description="what counts how much in that choice")
+    ladder: tuple[Rung, ...] = Field(
+        DEFAULT_LADDER, description="what a sentence that fails a check goes up; [] tries nothing again"
+    )
+    fallback: EngineConfig | None = Field(
+        None, description="the engine and model for rungs with fallback: true"
+    )
+    context: Literal["none", "previous"] = Field(
+        "none", description="previous: the engine sees the sentences before, if it can use them"
+    )
+    context_sentences: int = Field(3, gt=0, description="how many of them with context: previous")
+
+
+class TermsConfig(_Frozen):
+    """What is said in a given way, and what is not translated."""
+
+    glossary: Path | None = Field(
+        default=None,
+        description="TSV with the columns source, language codes, and perhaps case and whole_word",
+    )
+    protect: tuple[Pattern, ...] = Field(
+        default=("url", "email", "handle", "code"),
+        description="patterns that are not translated; quantity (12 km) is one more",
+    )
+
+
 class Config(_Frozen):
     """Everything that decides what a record looks like."""
 
     encoder: EncoderConfig
     translate: dict[str, TranslatorConfig] = Field(
         default_factory=dict, description="a translator per target language; 'default' serves the others"
+    )
+    terms: TermsConfig = TermsConfig()
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="rows with other names: the column of each field (text, id, translations.ko, …)",
     )
     entities: Literal["none", "spacy"] = Field(
         "none", description="who annotates articles that come without entities"

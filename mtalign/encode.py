@@ -90,6 +90,11 @@ class Encoder:
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
         )
 
+    @property
+    def depth(self) -> int:
+        """The number of layers above the embeddings."""
+        return int(self._model.config.num_hidden_layers)
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per text: float32, texts x dim."""
         import numpy as np
@@ -181,6 +186,32 @@ class Encoder:
             model.config.num_hidden_layers = depth
             self._shallow[depth] = model
         return self._shallow[depth]
+
+
+class RememberedVectors:
+    """Sentence vectors of an encoder, the latest of them kept: one sentence is often asked for again.
+
+    A source sentence is compared with its translations into every language, and a translation is ranked
+    before it is judged.
+    """
+
+    def __init__(self, encoder: Encoder, size: int = 10_000) -> None:
+        self._encoder = encoder
+        self._size = size
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one L2-normalised vector per text: float32, texts x dim."""
+        import numpy as np
+
+        known = {text: self._vectors.pop(text) for text in dict.fromkeys(texts) if text in self._vectors}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        # Copies, so that a vector does not keep all that were made with it; the latest stand last.
+        known |= {text: vector.copy() for text, vector in zip(new, self._encoder.encode(new), strict=True)}
+        self._vectors |= known
+        for text in list(self._vectors)[: max(0, len(self._vectors) - self._size)]:
+            del self._vectors[text]
+        return np.stack([known[text] for text in texts])
 
 
 def _choose_dtype(dtype: DType, device: torch.device) -> torch.dtype:

@@ -15,15 +15,20 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from mtalign import __version__
-from mtalign.config import Config, TranslatorConfig, digest
+from mtalign.config import Config, EngineConfig, TranslatorConfig, digest
 from mtalign.errors import ConfigError
 from mtalign.models import ModelFiles, resolve
 from mtalign.translate.openai import api_key
 from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 
 if TYPE_CHECKING:
-    from mtalign.encode import Encoder
+    from pathlib import Path
+
+    from mtalign.encode import Encoder, RememberedVectors
     from mtalign.translate.engine import Engine
+    from mtalign.translate.memory import Memory
+    from mtalign.translate.terms import Terms
+    from mtalign.translate.translator import Translator
     from mtalign.words import Linker
 
 
@@ -42,10 +47,13 @@ class UsedModel:
 class Models:
     """Everything that is loaded from weights, on first use."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, memory: Path | None = None) -> None:
+        """Name the models of a configuration; `memory` is the file that remembers translations."""
         self.config = config
+        self._memory_path = memory
         self._files: dict[str, ModelFiles] = {}
-        self._engines: dict[TranslatorConfig, Engine] = {}
+        self._engines: dict[tuple[str, str, object], Engine] = {}
+        self._translators: dict[TranslatorConfig, Translator] = {}
         self._signatures: dict[tuple[str, ...], str] = {}
 
     def find(self, translated: Iterable[str]) -> list[UsedModel]:
@@ -58,15 +66,18 @@ class Models:
         used = [_used("encoder", self._find(self.config.encoder.model))]
         for lang in translated:
             chosen = self._translator(lang)
-            role = f"translator {lang}"
-            if isinstance(chosen.options, OpenAIOptions):
-                # Nothing to find, but the key must be there.
-                api_key(chosen.options)
-                where = chosen.options.base_url
-                used.append(UsedModel(role, chosen.model, None, where, chosen.options.license, False))
-            else:
-                used.append(_used(role, self._find(chosen.model)))
+            used.append(self._used(f"translator {lang}", chosen))
+            if chosen.fallback:
+                used.append(self._used(f"fallback {lang}", chosen.fallback))
         return used
+
+    def _used(self, role: str, chosen: EngineConfig) -> UsedModel:
+        if isinstance(chosen.options, OpenAIOptions):
+            # Nothing to find, but the key must be there.
+            api_key(chosen.options)
+            where = chosen.options.base_url
+            return UsedModel(role, chosen.model, None, where, chosen.options.license, False)
+        return _used(role, self._find(chosen.model))
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -83,20 +94,75 @@ class Models:
         )
 
     @cached_property
+    def _vectors(self) -> RememberedVectors:
+        from mtalign.encode import RememberedVectors
+
+        return RememberedVectors(self.encoder)
+
+    @cached_property
     def linker(self) -> Linker:
         """The word linker, on the same encoder."""
         from mtalign.words import Linker
 
         return Linker(self.encoder, self.config.words)
 
+    @cached_property
+    def terms(self) -> Terms:
+        """The glossary and the patterns of text that is not translated.
+
+        Raises:
+            ConfigError: the glossary cannot be read.
+        """
+        from mtalign.translate.terms import Terms, read_glossary
+
+        chosen = self.config.terms
+        return Terms(read_glossary(chosen.glossary) if chosen.glossary else (), chosen.protect)
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """The translation memory, if one is used.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        from mtalign.translate.memory import Memory
+
+        return Memory(self._memory_path) if self._memory_path else None
+
     def engine(self, lang: str) -> Engine:
         """Return the engine that translates into a language; one model serves all its languages."""
-        chosen = self._translator(lang)
-        if chosen not in self._engines:
-            self._engines[chosen] = self._load_engine(chosen)
-        return self._engines[chosen]
+        return self._engine(self._translator(lang))
 
-    def _load_engine(self, chosen: TranslatorConfig) -> Engine:
+    def _engine(self, chosen: EngineConfig) -> Engine:
+        key = (chosen.engine, chosen.model, chosen.options)
+        if key not in self._engines:
+            self._engines[key] = self._load_engine(chosen)
+        return self._engines[key]
+
+    def translator(self, lang: str) -> Translator:
+        """Return what translates into a language: its engine, and all that chooses, checks and remembers."""
+        from mtalign.check import Judge
+        from mtalign.translate.prompts import examples
+        from mtalign.translate.translator import Translator
+
+        chosen = self._translator(lang)
+        if chosen not in self._translators:
+            self._translators[chosen] = Translator(
+                self._engine(chosen),
+                encoder=self._vectors,
+                weights=chosen.weights,
+                candidates=chosen.candidates,
+                judge=Judge(self.config.check, self._vectors, examples()),
+                ladder=chosen.ladder,
+                fallback=self._engine(chosen.fallback) if chosen.fallback else None,
+                terms=self.terms,
+                context_sentences=chosen.context_sentences if chosen.context == "previous" else 0,
+                memory=self.memory,
+                identity=f"mtalign:{__version__}|{self._encoder_signature}|check:{digest(self.config.check)}",
+            )
+        return self._translators[chosen]
+
+    def _load_engine(self, chosen: EngineConfig) -> Engine:
         from mtalign.translate import ctranslate2, openai, transformers
 
         if isinstance(chosen.options, OpenAIOptions):
@@ -120,11 +186,10 @@ class Models:
 
     def _make_signature(self, langs: tuple[str, ...]) -> str:
         config = self.config
-        encoder = self._find(config.encoder.model)
         parts = [
             f"mtalign:{__version__}",
             f"transformers:{version('transformers')}",
-            f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(config.encoder)}",
+            self._encoder_signature,
             f"entities:{config.entities}",
             f"data:{_data_digest()}",
             *(
@@ -132,16 +197,25 @@ class Models:
                 for stage in ("align", "words", "project", "check")
             ),
         ]
+        if langs:
+            parts.append(f"terms:{self.terms.signature}")
         for lang in langs:
             chosen = self._translator(lang)
-            model = chosen.model
-            if not isinstance(chosen.options, OpenAIOptions):
-                found = self._find(model)
-                model = f"{found.name}#{found.fingerprint}"
-            parts.append(f"{lang}:{model}/{digest(chosen)}")
-            if chosen.engine == "ctranslate2":
-                parts.append(f"ctranslate2:{version('ctranslate2')}")
+            engines = [chosen, *([chosen.fallback] if chosen.fallback else [])]
+            parts.append(f"{lang}:{'+'.join(map(self._model_signature, engines))}/{digest(chosen)}")
         return "|".join(parts)
+
+    @cached_property
+    def _encoder_signature(self) -> str:
+        encoder = self._find(self.config.encoder.model)
+        return f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(self.config.encoder)}"
+
+    def _model_signature(self, chosen: EngineConfig) -> str:
+        if isinstance(chosen.options, OpenAIOptions):
+            return chosen.model
+        found = self._find(chosen.model)
+        library = f"@ctranslate2:{version('ctranslate2')}" if chosen.engine == "ctranslate2" else ""
+        return f"{found.name}#{found.fingerprint}{library}"
 
     def _find(self, name: str) -> ModelFiles:
         if name not in self._files:

@@ -58,13 +58,17 @@ class Projection(Struct, frozen=True, omit_defaults=True):
 
 
 class Origin(Struct, frozen=True, omit_defaults=True):
-    """Where a translation comes from. `demo` marks output that is not meant for use."""
+    """Where a translation comes from. `demo` marks output that is not meant for use.
+
+    `others` are where single sentences of it come from instead: a fallback engine, or a person.
+    """
 
     kind: Literal["human", "machine"]
     engine: str | None = None
     model: str | None = None
     license: str | None = None
     demo: bool = False
+    others: tuple[Origin, ...] = ()
 
 
 class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="record"):

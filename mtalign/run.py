@@ -23,7 +23,7 @@ from mtalign.project.document import Task, project_documents
 from mtalign.record import Issue, Origin, Record, Rejected, encode_json, pair_key
 from mtalign.segment import segment, split_sentences
 from mtalign.store import Writer
-from mtalign.translate.document import translate_document
+from mtalign.translate.document import translate_documents
 
 if TYPE_CHECKING:
     from mtalign.load import Models
@@ -95,7 +95,9 @@ def process_article(article: Article, targets: Sequence[str], models: Models) ->
         )
         projections = dict(zip(targets, projected, strict=True))
     with work.timed("check"):
-        work.issues += find_issues(work.source, work.targets, source_beads, projections, models.config.check)
+        work.issues += find_issues(
+            work.source, work.targets, source_beads, projections, models.config.check, known=work.issues
+        )
     return Record(
         id=article.source.id,
         source=work.source,
@@ -135,11 +137,10 @@ def _annotate(work: _Work, models: Models) -> None:
 
 
 def _translate(work: _Work, lang: str, models: Models) -> None:
-    engine = models.engine(lang)
     with work.timed(f"translate {lang}"):
-        made = translate_document(work.source, lang, engine, split_sentences, models.encoder)
+        (made,) = translate_documents([work.source], lang, models.translator(lang), split_sentences)
     work.targets[lang] = made.document
-    work.origins[lang] = engine.origin
+    work.origins[lang] = made.origin
     work.beads[pair_key(work.source.lang, lang)] = made.beads
     work.issues += made.issues
 

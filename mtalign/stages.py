@@ -6,13 +6,14 @@ as many, in order; a row that cannot be used comes back as the error that says w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
 from mtalign.align.side import prepare
 from mtalign.align.tuples import tuples
@@ -23,7 +24,7 @@ from mtalign.languages import language
 from mtalign.project.document import Task, project_documents
 from mtalign.record import Projection, Rejected, pair_key
 from mtalign.segment import segment, split_sentences
-from mtalign.translate.document import translate_document
+from mtalign.translate.document import Translated, translate_documents
 from mtalign.units import Unit, UnitText, unit_text
 from mtalign.words import links_of
 
@@ -41,21 +42,29 @@ _ONE_BEAD = 4
 
 
 class PairRow(Struct):
-    """Input of `align` for two languages."""
+    """Input of `align` for two languages.
+
+    `anchors` are pairs of sentences that must be in one bead, paragraphs a number per sentence.
+    """
 
     id: str | int
     src_lang: str
     tgt_lang: str
     src: list[str]
     tgt: list[str]
+    anchors: list[tuple[int, int]] = []
+    src_paragraphs: list[int] = []
+    tgt_paragraphs: list[int] = []
 
 
 class NWayRow(Struct):
-    """Input of `align` for n languages."""
+    """Input of `align` for n languages: anchors by pair (`en-ko`), paragraphs by language."""
 
     id: str | int
     langs: list[str]
     sents: dict[str, list[str]]
+    anchors: dict[str, list[tuple[int, int]]] = {}
+    paragraphs: dict[str, list[int]] = {}
 
 
 class WordsRow(Struct):
@@ -100,7 +109,7 @@ _Row = TypeVar("_Row")
 
 
 def run_stage(
-    lines: Iterable[bytes], stage: Stage, models: Models, path: str
+    lines: Iterable[bytes], stage: Stage, models: Models, path: str, chunk_rows: int = CHUNK
 ) -> Iterator[JsonRow | Rejected]:
     """Yield a result or a reject for every line that is not blank, in order.
 
@@ -109,9 +118,10 @@ def run_stage(
         stage: one of the functions below.
         models: the models of the configuration.
         path: where the lines come from, for the rejects.
+        chunk_rows: how many rows are read before their results come out.
     """
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    while chunk := list(islice(numbered, CHUNK)):
+    while chunk := list(islice(numbered, chunk_rows)):
         rows = [_parse(line) for _, line in chunk]
         results = iter(stage([row for row in rows if isinstance(row, dict)], models))
         for (number, _), row in zip(chunk, rows, strict=True):
@@ -128,6 +138,28 @@ def align_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputE
     return [_attempt(_align_row, row, models) for row in rows]
 
 
+def align_documents(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+    """Align as `align_rows` does, and return rows that hold all: `langs`, `sents`, `tuples`, `beads`."""
+    return [_attempt(_align_document, row, models) for row in rows]
+
+
+def _align_document(row: JsonRow, models: Models) -> JsonRow:
+    if "sents" not in row:
+        pair = _typed(row, PairRow)
+        if pair.src_lang == pair.tgt_lang:
+            raise InputError(f"both sides are {pair.src_lang!r}; two languages are needed")
+        left, right = pair.src_lang, pair.tgt_lang
+        row = {
+            "id": pair.id,
+            "langs": [left, right],
+            "sents": {left: pair.src, right: pair.tgt},
+            "anchors": {pair_key(left, right): pair.anchors},
+            "paragraphs": {left: pair.src_paragraphs, right: pair.tgt_paragraphs},
+        }
+    document = _typed(row, NWayRow)
+    return {**_align_n_ways(document, models), "langs": document.langs, "sents": document.sents}
+
+
 def _align_row(row: JsonRow, models: Models) -> JsonRow:
     if "sents" in row:
         return _align_n_ways(_typed(row, NWayRow), models)
@@ -135,15 +167,19 @@ def _align_row(row: JsonRow, models: Models) -> JsonRow:
     for lang in (pair.src_lang, pair.tgt_lang):
         language(lang)
     left, right = (prepare(_whole(each), models.encoder) for each in (pair.src, pair.tgt))
-    return {"id": pair.id, "beads": [_bead_row(bead) for bead in align(left, right, models.config.align)]}
+    anchors = Anchors(pair.anchors, pair.src_paragraphs, pair.tgt_paragraphs)
+    beads = align(left, right, models.config.align, anchors)
+    return {"id": pair.id, "beads": [_bead_row(bead) for bead in beads]}
 
 
 def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
     if set(row.langs) != set(row.sents):
         raise InputError(f"langs {row.langs} and the languages of sents {list(row.sents)} differ")
+    if unknown := set(row.anchors) - {pair_key(*pair) for pair in combinations(row.langs, 2)}:
+        raise InputError(f"anchors for {sorted(unknown)}: name pairs in the order of langs {row.langs}")
     sides = {language(lang).code: prepare(_whole(row.sents[lang]), models.encoder) for lang in row.langs}
     beads = {
-        (left, right): align(sides[left], sides[right], models.config.align)
+        (left, right): align(sides[left], sides[right], models.config.align, _anchors(row, left, right))
         for left, right in combinations(row.langs, 2)
     }
     grouped = tuples({lang: len(side) for lang, side in sides.items()}, beads)
@@ -152,6 +188,14 @@ def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
         "tuples": [each.sents for each in grouped],
         "beads": {pair_key(*pair): [_bead_row(bead) for bead in found] for pair, found in beads.items()},
     }
+
+
+def _anchors(row: NWayRow, left: str, right: str) -> Anchors:
+    return Anchors(
+        row.anchors.get(pair_key(left, right), ()),
+        row.paragraphs.get(left, ()),
+        row.paragraphs.get(right, ()),
+    )
 
 
 def _bead_row(bead: Bead) -> JsonRow:
@@ -256,23 +300,34 @@ def translate_rows(targets: Sequence[str]) -> Stage:
     """Return the stage that translates each row's text into the target languages."""
 
     def translate(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
-        return [_attempt(lambda row, _: _translate_row(row, targets, models), row, models) for row in rows]
+        read = [_attempt(_translation_source, row, models) for row in rows]
+        sources = [each for each in read if not isinstance(each, InputError)]
+        made = {
+            lang: translate_documents(sources, lang, models.translator(lang), split_sentences)
+            for lang in targets
+        }
+        results = zip(*made.values(), strict=True)
+        return [
+            each
+            if isinstance(each, InputError)
+            else _translated_row(row, dict(zip(targets, next(results), strict=True)))
+            for row, each in zip(rows, read, strict=True)
+        ]
 
     return translate
 
 
-def _translate_row(row: JsonRow, targets: Sequence[str], models: Models) -> JsonRow:
+def _translation_source(row: JsonRow, _: Models) -> Document:
     typed = _typed(row, TranslateRow)
-    source = segment(Document(str(typed.id), language(typed.lang).code, typed.text))
-    made = {
-        lang: translate_document(source, lang, models.engine(lang), split_sentences, models.encoder)
-        for lang in targets
-    }
+    return segment(Document(str(typed.id), language(typed.lang).code, typed.text))
+
+
+def _translated_row(row: JsonRow, made: Mapping[str, Translated]) -> JsonRow:
     return {
-        "id": typed.id,
-        "source": typed.text,
+        "id": row["id"],
+        "source": row["text"],
         "translations": {lang: each.document.text for lang, each in made.items()},
-        "engine": {lang: msgspec.to_builtins(models.engine(lang).origin) for lang in targets},
+        "engine": {lang: msgspec.to_builtins(each.origin) for lang, each in made.items()},
         "issues": [msgspec.to_builtins(issue) for each in made.values() for issue in each.issues],
     }
 

@@ -3,7 +3,8 @@
 Usage: python scripts/make_examples.py GOLD.json [OUT_FOLDER]
 
 The article (fictional, written for this project) becomes article.jsonl, with its translations, and
-english.jsonl, the same without them. The gold becomes beads.gold.jsonl and entities.gold.jsonl, which
+english.jsonl, the same without them; en.txt, ko.txt, uk.txt and ru.txt hold its sentences, one a line, with
+blank lines between paragraphs. The gold becomes beads.gold.jsonl and entities.gold.jsonl, which
 `mtalign evaluate` takes. Gold labels are those of the source, since projection carries labels over.
 """
 
@@ -31,13 +32,19 @@ def join(sentences: list[Json]) -> tuple[str, dict[str, int]]:
     return text, starts
 
 
+def lines(sentences: list[Json]) -> str:
+    """Return a sentence a line, and a blank line between paragraphs."""
+    paragraphs = groupby(sentences, key=lambda each: each["paragraph"])
+    return "\n".join("".join(f"{each['text']}\n" for each in paragraph) for _, paragraph in paragraphs)
+
+
 def write_rows(path: Path, rows: list[Json]) -> None:
     """Write one JSON object a line."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def main(gold_path: Path, out: Path) -> None:
-    """Read the gold and write the four files."""
+    """Read the gold and write the files."""
     gold = json.loads(gold_path.read_text(encoding="utf-8"))
     sentences = {"en": gold["source"]["sentences"]}
     sentences |= {lang: target["sentences"] for lang, target in gold["targets"].items()}
@@ -92,6 +99,8 @@ def main(gold_path: Path, out: Path) -> None:
         for lang in gold["targets"]
     ]
     out.mkdir(parents=True, exist_ok=True)
+    for lang, each in sentences.items():
+        (out / f"{lang}.txt").write_text(lines(each), encoding="utf-8")
     write_rows(out / "article.jsonl", [article])
     write_rows(out / "english.jsonl", [{key: each for key, each in article.items() if key != "translations"}])
     write_rows(out / "beads.gold.jsonl", beads)

@@ -4,7 +4,8 @@
 
 Rows are `{"id", "src_lang", "tgt_lang", "src", "tgt", "gold"}`. Sentences of other documents of the same
 language are put between the beads of each side, singly or in runs of up to three, until they make up
-`share` of its sentences; each becomes a null bead of the gold.
+`share` of its sentences; each becomes a null bead of the gold. The two sides of a row draw from different
+documents, so that no foreign sentence has its translation among the foreign ones of the other side.
 """
 
 from __future__ import annotations
@@ -17,25 +18,26 @@ from pathlib import Path
 from typing import Any
 
 JsonRow = dict[str, Any]
+Stock = dict[tuple[str, int], list[tuple[str, str]]]  # by language and half of the documents
 LONGEST_RUN = 3
 
 
 def noisy(rows: list[JsonRow], share: float, seed: int) -> list[JsonRow]:
     """Return the rows with foreign sentences; the same rows and seed give the same noise."""
     random_source = random.Random(seed)
-    stock: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    number = {doc: n for n, doc in enumerate(sorted({row["id"] for row in rows}))}
+    stock: Stock = defaultdict(list)
     for row in rows:
         for side in ("src", "tgt"):
-            stock[row[f"{side}_lang"]] += [(row["id"], sentence) for sentence in row[side]]
+            key = (row[f"{side}_lang"], number[row["id"]] % 2)
+            stock[key] += [(row["id"], sentence) for sentence in row[side]]
     return [_noisy_row(row, share, stock, random_source) for row in rows]
 
 
-def _noisy_row(
-    row: JsonRow, share: float, stock: dict[str, list[tuple[str, str]]], source: random.Random
-) -> JsonRow:
+def _noisy_row(row: JsonRow, share: float, stock: Stock, source: random.Random) -> JsonRow:
     gold = [tuple(map(tuple, bead)) for bead in row["gold"]]
     foreign: dict[str, dict[int, list[str]]] = {}
-    for side in ("src", "tgt"):
+    for half, side in enumerate(("src", "tgt")):
         wanted = round(len(row[side]) * share / (1 - share))
         places: dict[int, list[str]] = defaultdict(list)
         while wanted > 0:
@@ -43,7 +45,7 @@ def _noisy_row(
             place = source.randint(0, len(gold))
             wanted -= run
             while run:
-                doc, sentence = source.choice(stock[row[f"{side}_lang"]])
+                doc, sentence = source.choice(stock[row[f"{side}_lang"], half])
                 if doc != row["id"] and sentence not in row[side]:
                     places[place].append(sentence)
                     run -= 1

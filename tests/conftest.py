@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the development data is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests translate out of the user's translation memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTALIGN_MEMORY", str(tmp_path_factory.mktemp("memory") / "memory.sqlite"))
+        yield

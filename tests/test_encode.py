@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import cast
 
-from mtalign.encode import Encoder
+import numpy as np
+from numpy.typing import NDArray
+
+from mtalign.encode import Encoder, RememberedVectors
 
 SENTENCES = [
     "The harbour was closed on Friday because of the storm.",
@@ -60,3 +64,24 @@ def test_stopping_early_gives_the_same_layer(encoder: Encoder) -> None:
     (stopped,) = encoder.token_vectors([SENTENCES[0]], [8])
     (full,) = encoder.token_vectors([SENTENCES[0]], [8, 12])
     assert np.allclose(stopped.vectors[0], full.vectors[0], atol=1e-4)
+
+
+def test_remembered_vectors_are_those_of_the_encoder(encoder: Encoder) -> None:
+    class Counting:
+        asked = 0
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            self.asked += len(texts)
+            return encoder.encode(texts)
+
+    counting = Counting()
+    remembered = RememberedVectors(cast("Encoder", counting), size=3)
+    texts = ["Rain.", "Snow fell on Seoul.", "Rain."]
+    assert np.allclose(remembered.encode(texts), encoder.encode(texts), atol=1e-5)
+    remembered.encode(["Snow fell on Seoul.", "One."])
+    assert counting.asked == 3
+    remembered.encode(["Two."])  # the oldest, rain, is forgotten
+    remembered.encode(["Snow fell on Seoul."])
+    assert counting.asked == 4
+    remembered.encode(["Rain."])
+    assert counting.asked == 5

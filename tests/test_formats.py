@@ -88,7 +88,7 @@ def test_bad_inputs_are_rejected_with_file_and_line_and_the_rest_goes_on(tmp_pat
     assert [each.article.source.id for each in read if isinstance(each, Found)] == ["c_bom", "a1", "a3"]
     rejected = {(Path(each.path).name, each.line): each.reason for each in read if isinstance(each, Rejected)}
     assert "empty" in rejected["a_empty.txt", None]
-    assert "not UTF-8 (byte 0xcf in line 2)" in rejected["b_cp1251.txt", None]
+    assert "not UTF-8 (byte 0xcf in line 2)" in rejected["b_cp1251.txt", 2]
     assert "not an article row" in rejected["d.jsonl", 2]
     assert "unknown language 'xx'" in rejected["d.jsonl", 3]
     assert len(rejected) == 4

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,14 @@ from mtalign.record import Origin, Record
 DEMO = Origin("machine", engine="transformers", model="starter:gemma-3-270m", license="gemma", demo=True)
 MACHINE = Origin("machine", engine="transformers", model="hub:some/model@abc", license="CC-BY-NC-4.0")
 PAIRS = ["en-ko", "en-uk", "en-ru", "ko-uk", "ko-ru", "uk-ru"]
-CONFIGS = ["sentences", *(f"pairs-{pair}" for pair in PAIRS), "entities", "articles"]
+LANGUAGES = ["en", "ko", "uk", "ru"]
+CONFIGS = [
+    "sentences",
+    *(f"pairs-{pair}" for pair in PAIRS),
+    "entities",
+    "articles",
+    *(f"ner-{lang}" for lang in LANGUAGES),
+]
 
 
 def first_row() -> dict[str, Any]:
@@ -45,7 +52,7 @@ def load(folder: Path, config: str, cache: Path, **options: Any) -> Any:
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The six articles, published."""
     out = tmp_path_factory.mktemp("published") / "news"
-    publish(news, out, name="Six articles")
+    publish(news(), out, name="Six articles")
     return out
 
 
@@ -75,7 +82,7 @@ def test_the_default_config_is_sentences(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_streaming_gives_the_same_rows(dataset: Path, tables: dict[str, Any], tmp_path: Path) -> None:
-    for config in ("sentences", "entities"):
+    for config in CONFIGS:
         streamed = load(dataset, config, tmp_path, streaming=True)["train"]
         assert list(streamed) == list(tables[config])
 
@@ -126,7 +133,7 @@ def test_a_sentence_without_counterpart_is_a_row_of_sentences_and_of_no_pair(tmp
     row = first_row()
     row["sentences"]["en"].append({"text": "Nobody translated this.", "paragraph": 9})
     row["beads"].append({"en": [len(row["sentences"]["en"]) - 1], "ko": [], "uk": [], "ru": []})
-    published = publish(lambda: [record(row)], tmp_path / "out", name="x")
+    published = publish([record(row)], tmp_path / "out", name="x")
     assert published.rows["sentences"]["train"] == published.rows["pairs-en-ko"]["train"] + 1
     last = load(tmp_path / "out", "sentences", tmp_path / "cache")["train"][-1]
     assert last["translation"] == {"en": "Nobody translated this.", "ko": None, "uk": None, "ru": None}
@@ -143,20 +150,20 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_the_same_records_give_the_same_bytes(dataset: Path, tmp_path: Path) -> None:
-    publish(news, tmp_path / "again", name="Six articles")
+def test_the_same_records_give_the_same_bytes_in_any_order(dataset: Path, tmp_path: Path) -> None:
+    publish(reversed(news()), tmp_path / "again", name="Six articles")
     assert digests(tmp_path / "again") == digests(dataset)
 
 
 def test_records_are_streamed_into_groups_of_bounded_size(tmp_path: Path) -> None:
     import pyarrow.parquet
 
-    row = first_row()
+    row = first_row() | {"entities": {}}
 
     def many() -> Iterable[Record]:
         return (record(row | {"id": f"a{n}"}) for n in range(200))
 
-    publish(many, tmp_path / "out", name="x")
+    publish(many(), tmp_path / "out", name="x")
     table = pyarrow.parquet.ParquetFile(tmp_path / "out" / "sentences" / "train-00000-of-00001.parquet")
     groups = [table.metadata.row_group(n).num_rows for n in range(table.num_row_groups)]
     assert (sum(groups), max(groups), len(groups)) == (200 * len(row["beads"]), 1000, 2)
@@ -164,7 +171,7 @@ def test_records_are_streamed_into_groups_of_bounded_size(tmp_path: Path) -> Non
 
 def test_an_article_is_in_one_split_and_empty_splits_are_left_out(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    published = publish(news, out, name="x", splits={"train": 0.5, "test": 0.5, "never": 1e-9})
+    published = publish(news(), out, name="x", splits={"train": 0.5, "test": 0.5, "never": 1e-9})
     assert set(published.rows["articles"]) == {"train", "test"}
     for config in CONFIGS:
         loaded = load(out, config, tmp_path / "cache")
@@ -193,7 +200,7 @@ def test_articles_without_entities_and_with_fewer_languages(tmp_path: Path) -> N
         "sentences": {lang: row["sentences"][lang] for lang in ("en", "ko")},
         "beads": [{lang: each[lang] for lang in ("en", "ko")} for each in row["beads"]],
     }
-    published = publish(lambda: [record(only_korean), record(row)], tmp_path / "out", name="x")
+    published = publish([record(only_korean), record(row)], tmp_path / "out", name="x")
     assert "entities" not in published.rows
     assert published.rows["pairs-en-uk"]["train"] < published.rows["pairs-en-ko"]["train"]
     for config in published.rows:
@@ -207,7 +214,7 @@ def test_other_directions_share_one_pair(tmp_path: Path) -> None:
     row = first_row()
     turned = row | {"id": "turned", "sentences": dict(reversed(row["sentences"].items()))}
     out = tmp_path / "out"
-    published = publish(lambda: [record(row), record(turned)], out, name="x")
+    published = publish([record(row), record(turned)], out, name="x")
     assert list(published.rows) == CONFIGS
     rows = load(out, "pairs-en-ko", tmp_path / "cache")["train"]
     half = len(rows) // 2
@@ -227,6 +234,7 @@ def test_the_card_names_what_there_is(dataset: Path) -> None:
     assert head["language"] == ["en", "ko", "uk", "ru"]
     assert head["license"] == "cc-by-4.0"
     assert head["size_categories"] == ["n<1K"]
+    assert head["tags"][0] == "mtalign"
     assert head["task_categories"] == ["translation", "token-classification"]
     assert [each["config_name"] for each in head["configs"]] == CONFIGS
     assert "6 articles in English, Korean, Ukrainian and Russian" in text
@@ -255,7 +263,7 @@ def test_the_loading_lines_of_the_card_run(dataset: Path, tmp_path: Path) -> Non
 
 
 def test_machine_translations_are_said_to_be_such(tmp_path: Path) -> None:
-    published = publish(lambda: [record(first_row(), MACHINE)], tmp_path / "out", name="x")
+    published = publish([record(first_row(), MACHINE)], tmp_path / "out", name="x")
     head, text = head_and_text(tmp_path / "out")
     assert "machine-made" in text
     assert "hub:some/model@abc" in text
@@ -265,9 +273,9 @@ def test_machine_translations_are_said_to_be_such(tmp_path: Path) -> None:
 def test_demo_translations_need_a_flag_and_are_marked(tmp_path: Path) -> None:
     demo = [record(first_row(), DEMO)]
     with pytest.raises(UsageError, match=r"starter:gemma-3-270m.*--allow-demo"):
-        publish(lambda: demo, tmp_path / "out", name="x")
+        publish(demo, tmp_path / "out", name="x")
     assert not any(tmp_path.iterdir())
-    assert publish(lambda: demo, tmp_path / "out", name="x", allow_demo=True).demo
+    assert publish(demo, tmp_path / "out", name="x", allow_demo=True).demo
     head, text = head_and_text(tmp_path / "out")
     assert "**Demo quality.**" in text
     assert head["license"] == "other"
@@ -276,7 +284,7 @@ def test_demo_translations_need_a_flag_and_are_marked(tmp_path: Path) -> None:
 def test_text_from_outside_cannot_break_the_card(tmp_path: Path) -> None:
     nasty = "a | b\n---\n# c `d`"
     changed = msgspec.structs.replace(news()[0], signature=nasty)
-    publish(lambda: [changed], tmp_path / "out", name=nasty)
+    publish([changed], tmp_path / "out", name=nasty)
     head, text = head_and_text(tmp_path / "out")
     assert head["pretty_name"] == "a | b --- # c `d`"
     assert "\n# c" not in text
@@ -292,6 +300,8 @@ def test_text_from_outside_cannot_break_the_card(tmp_path: Path) -> None:
         (["mit", "CC BY-NC 4.0"], "cc-by-nc-4.0", None),
         (["cc-by-sa-4.0", "cc-by-nc-4.0"], "other", "cannot be combined"),
         (["cc-by-nc-4.0", "cc-by-nc-sa-4.0"], "cc-by-nc-sa-4.0", None),
+        (["cc-by-4.0", "CC BY-ND 4.0"], "other", "does not allow translations"),
+        (["https://creativecommons.org/licenses/by-sa/4.0/", "mit"], "cc-by-sa-4.0", None),
         (["cc-by-4.0", "gemma"], "other", "does not know gemma"),
         (["cc-by-4.0", None], "other", "states no licence"),
         ([], "other", "states no licence"),
@@ -307,12 +317,20 @@ def test_an_unknown_licence_is_said_in_the_card_and_can_be_overridden(tmp_path: 
     def unlicensed() -> list[Record]:
         return [record(first_row(), license=None)]
 
-    publish(unlicensed, tmp_path / "out", name="x")
+    publish(unlicensed(), tmp_path / "out", name="x")
     head, text = head_and_text(tmp_path / "out")
     assert head["license"] == "other"
     assert "states no licence" in text
-    publish(unlicensed, tmp_path / "out", name="x", licence="cc-by-4.0")
+    publish(unlicensed(), tmp_path / "out", name="x", licence="cc-by-4.0")
     assert head_and_text(tmp_path / "out")[0]["license"] == "cc-by-4.0"
+
+
+def test_a_conflict_of_licences_stops_publishing_until_somebody_decides(tmp_path: Path) -> None:
+    mixed = [record(first_row() | {"id": "a"}, license="CC-BY-SA-4.0"), record(first_row(), MACHINE)]
+    with pytest.raises(UsageError, match=r"cc-by-sa-4.0 and cc-by-nc-4.0 cannot be combined.*--licence"):
+        publish(mixed, tmp_path / "out", name="x")
+    assert not any(tmp_path.iterdir())
+    assert publish(mixed, tmp_path / "out", name="x", licence="cc-by-nc-sa-4.0").licence == "cc-by-nc-sa-4.0"
 
 
 def test_sizes() -> None:
@@ -324,42 +342,35 @@ def test_sizes() -> None:
 
 def test_nothing_to_publish(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to publish"):
-        publish(list, tmp_path / "out", name="x")
+        publish([], tmp_path / "out", name="x")
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("splits", [{}, {"train": 0.0}, {"train": -1.0, "test": 2.0}, {"../up": 1.0}])
 def test_splits_that_make_no_sense(tmp_path: Path, splits: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="split"):
-        publish(news, tmp_path / "out", name="x", splits=splits)
+        publish(news(), tmp_path / "out", name="x", splits=splits)
 
 
-def fails_in_the_second_pass() -> Callable[[], Iterable[Record]]:
-    calls: list[int] = []
-
-    def records() -> Iterable[Record]:
-        calls.append(1)
-        yield news()[0]
-        if len(calls) > 1:
-            raise UsageError("the run directory went away")
-
-    return records
+def fails_half_way() -> Iterable[Record]:
+    yield from news()[:2]
+    raise UsageError("the run directory went away")
 
 
 def test_a_failure_leaves_the_earlier_dataset_whole(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    publish(news, out, name="before")
+    publish(news(), out, name="before")
     before = digests(out)
     with pytest.raises(UsageError, match="went away"):
-        publish(fails_in_the_second_pass(), out, name="after")
+        publish(fails_half_way(), out, name="after")
     assert digests(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_dataset_replaces_an_earlier_one_wholly(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    publish(news, out, name="x", splits={"train": 0.5, "test": 0.5})
-    publish(news, out, name="x")
+    publish(news(), out, name="x", splits={"train": 0.5, "test": 0.5})
+    publish(news(), out, name="x")
     assert not list(out.rglob("test-*"))
 
 
@@ -369,20 +380,20 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path, name: str) -> 
     mine.parent.mkdir(parents=True)
     mine.write_text("my own work", encoding="utf-8")
     with pytest.raises(UsageError, match="no dataset of mtalign's"):
-        publish(news, tmp_path / "out", name="x")
+        publish(news(), tmp_path / "out", name="x")
     assert mine.read_text(encoding="utf-8") == "my own work"
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="is a file"):
-        publish(news, tmp_path / "file", name="x")
+        publish(news(), tmp_path / "file", name="x")
     with pytest.raises(UsageError, match="cannot write"):
-        publish(news, tmp_path / "file" / "below", name="x")
+        publish(news(), tmp_path / "file" / "below", name="x")
 
 
 def test_an_article_with_an_empty_text_is_published(tmp_path: Path) -> None:
     empty = Record("empty", Document("empty", "en", "", license="CC0-1.0"), "s")
-    published = publish(lambda: [empty], tmp_path / "out", name="x")
+    published = publish([empty], tmp_path / "out", name="x")
     assert published.rows == {"articles": {"train": 1}}
     assert load(tmp_path / "out", "articles", tmp_path / "cache")["train"][0]["text"] == {"en": ""}

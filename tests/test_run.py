@@ -175,7 +175,9 @@ def translating(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> M
     config = Config(
         encoder=EncoderConfig(model="starter:e5-small", prefix="query: "),
         translate={
-            "default": TranslatorConfig(model=str(files.path), options=TransformersOptions(max_ratio=1))
+            "default": TranslatorConfig(
+                model=str(files.path), options=TransformersOptions(max_ratio=1), ladder=()
+            )
         },
         entities="spacy",
     )

@@ -143,7 +143,7 @@ def test_translate_keeps_every_row_and_its_layout(
     files = m2m100(tmp_path_factory.mktemp("m2m100"))
     config = Config(
         encoder=EncoderConfig(model="starter:e5-small"),
-        translate={"default": TranslatorConfig(model=str(files.path))},
+        translate={"default": TranslatorConfig(model=str(files.path), ladder=())},
     )
     made = Models(config)
     made.__dict__["encoder"] = encoder

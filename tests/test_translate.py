@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -17,11 +18,12 @@ from mtalign.errors import ConfigError, InputError, InvalidDocument
 from mtalign.record import Origin
 from mtalign.segment import segment, split_sentences
 from mtalign.translate.batching import plan_batches
-from mtalign.translate.document import translate_document
-from mtalign.translate.engine import Hypothesis
+from mtalign.translate.document import Translated, translate_documents
+from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, check_decoding
 from mtalign.translate.limits import split_at_clauses
 from mtalign.translate.rerank import length_surprise, rank, repetition
 from mtalign.translate.sentences import translate_sentences
+from mtalign.translate.translator import Translator
 
 
 class Reverser:
@@ -32,6 +34,7 @@ class Reverser:
 
     origin = Origin("machine", "reverser")
     signature = "reverser:1"
+    capabilities = Capabilities()
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
@@ -49,15 +52,36 @@ class Reverser:
         del source, target
         return len(sentence.split())
 
-    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[list[Hypothesis]]:
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        decoding: Decoding = Decoding(),
+        contexts: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        check_decoding(self, decoding, contexts)
         self.asked += sentences
         for sentence in sentences:
             if self.count_tokens(sentence, source, target) > self._limit:
                 raise InputError(f"over the limit: {sentence!r}")
         return [[Hypothesis(self._reversed(sentence), 0.0)] for sentence in sentences]
 
+    def score(
+        self, sources: Sequence[str], translations: Sequence[str], source: str, target: str
+    ) -> NoReturn:
+        del sources, translations, source, target
+        raise ConfigError("the reverser gives no probabilities")
+
     def _reversed(self, sentence: str) -> str:
         return "" if set(sentence.split()) == {"silence"} else " ".join(reversed(sentence.split()))
+
+
+def translate(
+    source: Document, target: str, engine: Reverser, split: Callable[[str, str], Sequence[Span]]
+) -> Translated:
+    (made,) = translate_documents([source], target, Translator(engine), split)
+    return made
 
 
 def whole(text: str, lang: str) -> list[Span]:
@@ -80,7 +104,7 @@ def document(marked: str, lang: str = "en") -> Document:
 
 def test_layout_is_kept_and_beads_follow_from_it() -> None:
     source = document("\n  A headline|\n\n\tOne two.|  Three four.|\n \n- five|\n\n\n")
-    made = translate_document(source, "ru", Reverser(), whole)
+    made = translate(source, "ru", Reverser(), whole)
     assert made.document.text == "\n  headline A\n\n\ttwo. One  four. Three\n \nfive -\n\n\n"
     assert made.document.sentence_texts() == ["headline A", "two. One", "four. Three", "five -"]
     assert [each.paragraph for each in made.document.sentences] == [
@@ -91,7 +115,7 @@ def test_layout_is_kept_and_beads_follow_from_it() -> None:
 
 
 def test_a_sentence_may_become_two() -> None:
-    made = translate_document(
+    made = translate(
         document("b. A|\n\nc"),
         "ru",
         Reverser(),
@@ -112,7 +136,7 @@ def test_every_sentence_and_every_blank_survives(
 ) -> None:
     marked = "|".join(blank + " ".join(words) for blank, words in content) + "|" + tail
     source = document(marked)
-    made = translate_document(source, "ru", Reverser(limit), whole)
+    made = translate(source, "ru", Reverser(limit), whole)
     assert len(made.document.sentences) == len(source.sentences) == len(made.beads)
     assert _gaps(made.document) == _gaps(source)
     for before, after in zip(source.sentence_texts(), made.document.sentence_texts(), strict=True):
@@ -128,7 +152,7 @@ def _gaps(document: Document) -> list[str]:
 def test_with_the_real_segmenter(shared_data: Path) -> None:
     text = (shared_data / "articles" / "nato-kursk.txt").read_text(encoding="utf-8")
     source = segment(Document("nato", "en", text))
-    made = translate_document(source, "uk", Reverser(limit=40), split_sentences)
+    made = translate(source, "uk", Reverser(limit=40), split_sentences)
     assert len(made.beads) == len(source.sentences)
     assert made.document.text.count("\n\n") == text.count("\n\n")
     assert {issue.kind for issue in made.issues} == {"split-sentence"}
@@ -136,23 +160,23 @@ def test_with_the_real_segmenter(shared_data: Path) -> None:
 
 def test_text_without_sentences_is_refused() -> None:
     with pytest.raises(InvalidDocument, match="segment it"):
-        translate_document(Document("test", "en", "Some text."), "ru", Reverser(), whole)
+        translate(Document("test", "en", "Some text."), "ru", Reverser(), whole)
 
 
 def test_empty_document() -> None:
-    made = translate_document(Document("test", "en", " \n"), "ru", Reverser(), whole)
+    made = translate(Document("test", "en", " \n"), "ru", Reverser(), whole)
     assert (made.document.text, made.beads) == (" \n", ())
 
 
 def test_the_title_is_translated_too() -> None:
     source = Document("test", "en", "a b", (Sentence(Span(0, 3)),), title="Big news")
-    made = translate_document(source, "ru", Reverser(), whole)
+    made = translate(source, "ru", Reverser(), whole)
     assert (made.document.title, made.document.sentence_texts()) == ("news Big", ["b a"])
 
 
 def test_duplicates_are_translated_once_and_order_is_kept() -> None:
     engine = Reverser()
-    result = translate_sentences(["a b", "c  d", "a b", "c d", "e"], "en", "ru", engine)
+    result = translate_sentences(["a b", "c  d", "a b", "c d", "e"], "en", "ru", Translator(engine))
     assert result.texts == ("b a", "d c", "b a", "d c", "e")
     assert engine.asked == ["a b", "c d", "e"]
 
@@ -160,18 +184,18 @@ def test_duplicates_are_translated_once_and_order_is_kept() -> None:
 @pytest.mark.parametrize("sentence", ["", " ", "😀😀", "600,000", "* * *", "—", "\u200b"])
 def test_a_sentence_without_letters_is_copied(sentence: str) -> None:
     engine = Reverser()
-    result = translate_sentences([sentence], "en", "ru", engine)
+    result = translate_sentences([sentence], "en", "ru", Translator(engine))
     assert (result.texts, result.issues, engine.asked) == ((sentence.strip(),), (), [])
 
 
 def test_an_empty_output_is_replaced_by_the_source_and_reported() -> None:
-    result = translate_sentences(["a b", "silence"], "en", "ru", Reverser())
+    result = translate_sentences(["a b", "silence"], "en", "ru", Translator(Reverser()))
     assert result.texts == ("b a", "silence")
     assert [(i.kind, i.severity, i.sentences) for i in result.issues] == [("empty-output", "error", (1,))]
 
 
 def test_a_long_sentence_is_translated_in_parts_and_reported() -> None:
-    result = translate_sentences(["one two, three four; five six"], "en", "ru", Reverser(limit=2))
+    result = translate_sentences(["one two, three four; five six"], "en", "ru", Translator(Reverser(limit=2)))
     assert result.texts == ("two, one four; three six five",)
     assert [(i.kind, i.severity, i.sentences) for i in result.issues] == [("split-sentence", "info", (0,))]
 
@@ -179,7 +203,7 @@ def test_a_long_sentence_is_translated_in_parts_and_reported() -> None:
 def test_an_unknown_direction_is_refused_before_work() -> None:
     engine = Reverser()
     with pytest.raises(ConfigError):
-        translate_sentences(["a"], "ru", "ru", engine)
+        translate_sentences(["a"], "ru", "ru", Translator(engine))
     assert engine.asked == []
 
 
@@ -265,3 +289,25 @@ def test_repetition_and_length() -> None:
     sentence = "The minister signed the agreement on Monday."
     assert length_surprise(sentence, "장관은 월요일에 협정에 서명했다.", "en", "ko") < 0.1
     assert length_surprise(sentence, "Да.", "en", "ru") == 1.0
+
+
+def test_many_documents_become_what_each_would_alone() -> None:
+    sources = [
+        document("\n  A headline|\n\n\tOne two.|  Three four five.|"),
+        Document("blank", "en", " \n"),
+        Document("titled", "en", "silence", (Sentence(Span(0, 7)),), title="one two three four five"),
+        document("Один два.|  silence|", lang="uk"),
+        document("One two.|\n\nsilence| again"),
+    ]
+    engine = Reverser(limit=3)
+    together = translate_documents(sources, "ru", Translator(engine), whole)
+    assert len(engine.asked) == len(set(engine.asked)) + 1  # silence, in two source languages
+    assert together == [translate(source, "ru", Reverser(limit=3), whole) for source in sources]
+    assert [[(i.kind, i.sentences) for i in each.issues] for each in together] == [
+        [],
+        [],
+        [("empty-output", (0,)), ("split-sentence", ())],
+        [("empty-output", (1,))],
+        [("empty-output", (1,))],
+    ]
+    assert together[2].issues[1].evidence.startswith("title: ")

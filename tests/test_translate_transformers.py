@@ -17,6 +17,7 @@ from mtalign.translate.options import TransformersOptions
 from mtalign.translate.prompts import examples, few_shot_stem
 from mtalign.translate.sentences import translate_sentences
 from mtalign.translate.transformers import load_engine
+from mtalign.translate.translator import Translator
 
 # Random models do not end by themselves: a low ratio keeps the tests short.
 _QUICK = TransformersOptions(max_ratio=0.05, batch_tokens=600)
@@ -100,7 +101,7 @@ def test_a_sentence_of_3000_tokens_is_never_truncated(engines: dict[str, Engine]
     sentence = "; ".join(clauses[:count])
     limit = engine.limit("en", "ru")
     listening = _Listening(engine)
-    result = translate_sentences([sentence], "en", "ru", listening)
+    result = translate_sentences([sentence], "en", "ru", Translator(listening))
     assert " ".join(listening.asked) == sentence
     assert all(engine.count_tokens(part, "en", "ru") <= limit for part in listening.asked)
     assert len(result.texts) == 1
@@ -150,7 +151,7 @@ class _Listening:
     ],
 )
 def test_odd_sentences_give_one_line(engines: dict[str, Engine], kind: str, sentence: str) -> None:
-    result = translate_sentences([sentence], "en", "ru", engines[kind])
+    result = translate_sentences([sentence], "en", "ru", Translator(engines[kind]))
     assert len(result.texts) == 1
     assert result.texts[0].strip()
     assert len(result.texts[0].splitlines()) == 1

@@ -1,18 +1,22 @@
-"""Where beads of two long texts can lie: windows along the translations that are beyond doubt.
+"""Where beads of two long texts can lie.
 
 Short texts are one window. In long ones, sentences that are each other's nearest are chained into
-anchors, so the windows follow insertions and omissions of any length; there is no fixed diagonal.
+anchors, and windows along these follow insertions and omissions of any length; there is no fixed
+diagonal. Narrow windows around the beads found there bound the comparison of tokens.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mtalign.alignment import Bead
 
 _DENSE = 1_000_000  # cells: up to here a text is one window
 _ROWS = 128  # left sentences of a window
@@ -21,31 +25,46 @@ _CELLS = 4_000_000  # what all windows together may hold where anchors are too f
 _DIMENSIONS = 96  # enough to find nearest sentences, a quarter of the work
 _NEAR = 8  # an anchor counts if another one lies within so many sentences on both sides
 
+_NARROW_ROWS = 24
+_PAD = 8  # right sentences of a narrow window on either side of the beads
+
+Pairs = Sequence[tuple[int, int]]
+
 
 @dataclass(frozen=True)
 class Window:
-    """Left sentences `top` … `bottom` - 1 against right sentences `first` … `last` - 1."""
+    """Left sentences `top` … `bottom` - 1 against right sentences `first` … `last` - 1.
+
+    `parts` are the stretches of columns where a bead may begin, in order; all of them unless said.
+    """
 
     top: int
     bottom: int
     first: int
     last: int
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def pieces(self) -> tuple[tuple[int, int], ...]:
+        """The stretches of columns where a bead may begin."""
+        return self.parts or ((self.first, self.last),)
 
 
-def windows(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[Window]:
+def windows(left: NDArray[np.float32], right: NDArray[np.float32], fixed: Pairs = ()) -> list[Window]:
     """Return windows that cover every left sentence once, with columns that never go back.
 
     Args:
         left: one vector per sentence, unit length, centred.
         right: likewise.
+        fixed: sentences known to be in one bead, in order.
     """
     import numpy as np
 
     n, m = len(left), len(right)
     if n * m <= _DENSE:
         return [Window(0, n, 0, m)]
-    fixed = [(-1, -1), *_anchors(left, right), (n, m)]
-    rows, columns = np.array(fixed).T
+    anchors = [(-1, -1), *_fitting(_anchors(left, right), fixed), (n, m)]
+    rows, columns = np.array(anchors).T
     reach = max(_ROWS, _CELLS // n)
     found = []
     for top in range(0, n, _ROWS):
@@ -59,6 +78,50 @@ def windows(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[Windo
     found[0] = Window(0, found[0].bottom, 0, found[0].last)
     found[-1] = Window(found[-1].top, n, found[-1].first, m)
     return found
+
+
+def around(beads: Iterable[Bead], n: int, m: int) -> list[Window]:
+    """Return narrow windows along the beads of n left and m right sentences."""
+    places: list[tuple[int, int]] = [(0, 0)] * n  # the right sentences done before and after each left one
+    done = 0
+    for bead in beads:
+        start, done = done, done + len(bead.right)
+        for i in bead.left:
+            places[i] = (start, done)
+    # Right sentences that stand alone before a left one may join it.
+    for i in range(n):
+        places[i] = (places[i - 1][1] if i else 0, places[i][1])
+    found: list[Window] = []
+    for top in range(0, n, _NARROW_ROWS):
+        bottom = min(top + _NARROW_ROWS, n)
+        near = sorted({place for pair in places[top:bottom] for place in pair})
+        parts = _merged([(max(0, at - _PAD), min(m, at + _PAD)) for at in near])
+        found.append(Window(top, bottom, parts[0][0], parts[-1][1], tuple(parts)))
+    found[0] = _widened(found[0], 0, found[0].last)
+    found[-1] = _widened(found[-1], found[-1].first, m)
+    return found
+
+
+def _widened(window: Window, first: int, last: int) -> Window:
+    return Window(window.top, window.bottom, first, last, window.pieces)
+
+
+def _merged(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    found = [stretches[0]]
+    for first, last in stretches[1:]:
+        if first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
+def _fitting(anchors: Pairs, fixed: Pairs) -> list[tuple[int, int]]:
+    """Return the fixed pairs and those anchors that cross none of them."""
+    kept = list(fixed)
+    lefts, rights = [i for i, _ in fixed], [j for _, j in fixed]
+    kept += [(i, j) for i, j in anchors if bisect_left(lefts, i) == bisect_left(rights, j)]
+    return sorted(set(kept))
 
 
 def _anchors(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[tuple[int, int]]:

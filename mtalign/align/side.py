@@ -1,9 +1,9 @@
-"""One side of an alignment: its sentences, vectors for every run of up to three of them, and their tokens."""
+"""One side of an alignment: its sentences, the vectors of runs of them, and their tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,16 +12,25 @@ if TYPE_CHECKING:
 
     from mtalign.encode import TokenVectors
 
-# The layer whose token vectors find translations of words: about two thirds of the way up in multilingual
-# encoders; the last layers serve whole sentences and blur words (Jalili Sabet et al. 2020).
-TOKEN_LAYER = 8
+Run = tuple[int, int]  # how many sentences, and the first of them
 
-# Token vectors are kept for texts up to this many sentences: beyond it they would fill the memory.
-_LARGEST_WITH_TOKENS = 400
+# The layer whose token vectors find translations of words: two thirds of the way up in multilingual
+# encoders; the last layers serve whole sentences and blur words (Jalili Sabet et al. 2020).
+_TOKEN_DEPTH = 2 / 3
+
+_CHUNK = 1024  # sentences whose tokens are held in full precision
+
+_MAIN_AXES = 64  # of the token vectors of a long text
+_SAMPLE = 10_000  # tokens that show the main axes
 
 
 class SentenceEncoder(Protocol):
-    """What alignment needs of an encoder."""
+    """What alignment needs of an encoder. `depth` is its number of layers."""
+
+    @property
+    def depth(self) -> int:
+        """The number of layers above the embeddings; 0 for static vectors."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of the texts, in order: texts x dim, L2-normalised."""
@@ -36,71 +45,114 @@ class SentenceEncoder(Protocol):
 class Tokens:
     """The tokens of all sentences, one after the other.
 
-    `vectors` is tokens x dim, centred on the side's own mean, of unit length; sentence i holds the tokens
-    from `starts[i]` up to `starts[i + 1]`.
+    `vectors` is tokens x dim, centred on the side's own mean, of unit length, in half precision;
+    sentence i holds the tokens from `starts[i]` up to `starts[i + 1]`, one at least.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: NDArray[np.float16]
     starts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Embedder:
+    """Embeds runs of the side's sentences as text, each once."""
+
+    sentences: Sequence[str]
+    encoder: SentenceEncoder
+    mean: NDArray[np.float32]
+    known: dict[Run, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __call__(self, wanted: Iterable[Run]) -> Mapping[Run, NDArray[np.float32]]:
+        wanted = list(wanted)
+        new = [run for run in wanted if run not in self.known]
+        if new:
+            texts = [" ".join(self.sentences[first : first + length]) for length, first in new]
+            self.known.update(zip(new, unit(self.encoder.encode(texts) - self.mean), strict=True))
+        return {run: self.known[run] for run in wanted}
 
 
 @dataclass(frozen=True)
 class Side:
     """The sentences of one language, ready to be aligned with any other.
 
-    `vectors[k - 1, i]` is the vector of the k sentences that begin at i; where fewer than k are left it
-    is zero. Every vector has the side's own mean subtracted and unit length. `sizes[i]` is the length
-    of sentence i in UTF-8 bytes. `tokens` are left out of long texts.
+    `vectors` is sentences x dim, centred on the side's own mean, of unit length. `sizes[i]` is the
+    length of sentence i in UTF-8 bytes. `embed` returns the vectors of runs of sentences read as one
+    text, centred likewise; without it, runs have only the mean of their sentences.
     """
 
     vectors: NDArray[np.float32]
     sizes: NDArray[np.float64]
     tokens: Tokens | None = None
+    embed: Callable[[Iterable[Run]], Mapping[Run, NDArray[np.float32]]] | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
 
 
-def prepare(sentences: Sequence[str], encoder: SentenceEncoder, overlaps: int = 3) -> Side:
-    """Embed sentences, overlaps (runs of 2 … `overlaps` sentences, as text) and tokens of one language.
+def prepare(sentences: Sequence[str], encoder: SentenceEncoder) -> Side:
+    """Embed the sentences of one language, and their tokens; longer runs are embedded when needed.
 
-    Overlaps as in Vecalign (Thompson and Koehn 2019). The mean is subtracted because sentence vectors
-    of one encoder and language share a large common part that hides the differences between sentences.
+    The mean is subtracted because sentence vectors of one encoder and language share a large common
+    part that hides the differences between sentences.
     """
     import numpy as np
 
-    texts: list[str] = []
-    places: list[tuple[int, int]] = []
-    for size in range(1, overlaps + 1):
-        for start in range(len(sentences) - size + 1):
-            texts.append(" ".join(sentences[start : start + size]))
-            places.append((size - 1, start))
-    raw = encoder.encode(texts)
-    vectors = np.zeros((overlaps, len(sentences), raw.shape[1]), np.float32)
-    if places:
-        layers, starts = zip(*places, strict=True)
-        # A side of one sentence has no mean but itself: subtracting that would leave nothing.
-        centred = raw - raw[: len(sentences)].mean(0) if len(sentences) > 1 else raw
-        vectors[list(layers), list(starts)] = _unit(centred)
     sizes = np.array([len(sentence.encode()) for sentence in sentences], np.float64)
-    tokens = None
-    if 0 < len(sentences) <= _LARGEST_WITH_TOKENS:
-        tokens = _tokens(encoder.token_vectors(sentences, [TOKEN_LAYER]))
-    return Side(vectors, sizes, tokens)
+    if not sentences:
+        return Side(np.zeros((0, 1), np.float32), sizes)
+    raw = encoder.encode(sentences)
+    # A side of one sentence has no mean but itself: subtracting that would leave nothing.
+    mean = raw.mean(0) if len(sentences) > 1 else np.zeros_like(raw[0])
+    return Side(unit(raw - mean), sizes, _tokens(sentences, encoder), _Embedder(sentences, encoder, mean))
 
 
-def _tokens(found: Sequence[TokenVectors]) -> Tokens | None:
-    """Put the tokens of the sentences in one row. None if a sentence has no token."""
+def _tokens(sentences: Sequence[str], encoder: SentenceEncoder) -> Tokens:
+    """Put the tokens of the sentences in one row; a sentence without any gets one that matches nothing."""
     import numpy as np
 
-    counts = [len(each.offsets) for each in found]
-    if not all(counts):
-        return None
-    vectors = _unit(np.concatenate([each.vectors[0] for each in found]))
-    return Tokens(_unit(vectors - vectors.mean(0)), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+    layer = round(_TOKEN_DEPTH * encoder.depth)
+    counts: list[int] = []
+    parts: list[NDArray[np.float16]] = []
+    # Half precision, some sentences at a time: the tokens of a long text are its largest array by far.
+    for first in range(0, len(sentences), _CHUNK):
+        found = encoder.token_vectors(sentences[first : first + _CHUNK], [layer])
+        counts += [max(1, len(each.offsets)) for each in found]
+        blank = np.zeros((1, found[0].vectors.shape[-1]), np.float32)
+        rows = [unit(each.vectors[0]) if len(each.offsets) else blank for each in found]
+        parts.append(np.concatenate(rows).astype(np.float16))
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / sum(counts)
+    for number, part in enumerate(parts):
+        centred = unit(part.astype(np.float32) - np.asarray(mean, np.float32))
+        parts[number] = np.where(part.any(axis=1, keepdims=True), centred, 0).astype(np.float16)
+    return Tokens(np.concatenate(parts), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def shorter_tokens(left: Side, right: Side) -> tuple[Side, Side]:
+    """Return the sides with their tokens in the main axes of both: a sixth of the work of comparing them."""
+    import numpy as np
+
+    if not left.tokens or not right.tokens:
+        return left, right
+    sample = [
+        each.vectors[:: max(1, len(each.vectors) // _SAMPLE)].astype(np.float32)
+        for each in (left.tokens, right.tokens)
+    ]
+    _, axes = np.linalg.eigh(sum(part.T @ part for part in sample))
+    main = axes[:, -_MAIN_AXES:]
+    return _projected(left, left.tokens, main), _projected(right, right.tokens, main)
+
+
+def _projected(side: Side, tokens: Tokens, axes: NDArray[np.float32]) -> Side:
+    import numpy as np
+
+    short = np.empty((len(tokens.vectors), axes.shape[1]), np.float16)
+    for first in range(0, len(short), _SAMPLE):
+        short[first : first + _SAMPLE] = tokens.vectors[first : first + _SAMPLE].astype(np.float32) @ axes
+    return replace(side, tokens=Tokens(short, tokens.starts))
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors scaled to length 1; zero stays zero."""
     import numpy as np
 
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)

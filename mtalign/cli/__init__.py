@@ -12,7 +12,18 @@ import sys
 import typer
 
 from mtalign import __version__
-from mtalign.cli import evaluate, products, run, stages
+from mtalign.cli import (
+    align,
+    evaluate,
+    export,
+    memory,
+    products,
+    publish,
+    report,
+    review,
+    run,
+    stages,
+)
 from mtalign.errors import MtalignError
 
 USAGE_ERROR = 2
@@ -29,7 +40,18 @@ app = typer.Typer(
 )
 
 
-for _commands in (run, stages, products, evaluate):
+for _commands in (
+    run,
+    stages,
+    align,
+    publish,
+    report,
+    review,
+    products,
+    evaluate,
+    export,
+    memory,
+):
     _commands.register(app)
 
 

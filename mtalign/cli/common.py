@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,18 @@ ConfigOption = Annotated[
         "--config", "-c", help="A YAML file, or the name of a preset: ko-uk-ru, nllb, starter (needs no hub)."
     ),
 ]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
+MemoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--memory",
+        envvar="MTALIGN_MEMORY",
+        help="The translation memory; without it one in the user's cache folder.",
+    ),
+]
+NoMemoryOption = Annotated[
+    bool, typer.Option("--no-memory", help="Neither look translations up in the memory nor keep them there.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -44,6 +57,18 @@ def read_config(name: str) -> Config:
         return load(Path(str(files("mtalign.configs") / f"{name}.yaml")))
     names = ", ".join(each.removesuffix(".yaml") for each in presets)
     raise ConfigError(f"there is no configuration file {name!r}; presets are {names}")
+
+
+def memory_path() -> Path:
+    """Return where the translation memory lies unless the user names another place."""
+    from mtalign.models import cache_root
+
+    return cache_root() / "memory.sqlite"
+
+
+def chosen_memory(memory: Path | None, no_memory: bool) -> Path | None:
+    """Return the translation memory to use, if any."""
+    return None if no_memory else memory or memory_path()
 
 
 def languages(codes: str) -> list[str]:
@@ -66,10 +91,11 @@ def print_json(value: object) -> None:
 
 
 def run_records(run: Path) -> Callable[[], Iterator[Record]]:
-    """Return a function that streams the records of a run directory, each time anew."""
+    """Return a function that streams the records of a run directory as reviewed, each time anew."""
+    from mtalign.review import reviewed
     from mtalign.store import Run
 
-    return Run(run).records
+    return partial(reviewed, Run(run))
 
 
 @contextmanager
@@ -108,7 +134,8 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
         grid.add_column(Text(column), no_wrap=True, justify="right" if numeric else "left")
     for row in rows:
         grid.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row))
-    console = Console()
+    # A pipe has no width; the 80 columns that rich takes for it would cut numbers off.
+    console = Console(width=None if sys.stdout.isatty() else 200)
     if title:
         console.print(Text(title, style="bold"))
-    console.print(grid, width=console.width if console.is_terminal else 200)
+    console.print(grid)

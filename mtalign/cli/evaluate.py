@@ -1,4 +1,4 @@
-"""`mtalign evaluate sentences | words | entities | translation | search`."""
+"""`mtalign evaluate sentences | words | entities | translation | terms | search`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mtalign.cli.common import JsonOption, print_json, run_records, table
+from mtalign.cli.common import JsonOption, print_json, table
 
 if TYPE_CHECKING:
     from mtalign.evaluate import EntityScores, Row, SentenceScores
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     )(translation)
     group.command("words", epilog="Example: mtalign evaluate words --gold gold.tsv --pred links.jsonl")(words)
     group.command("search", epilog="Example: mtalign evaluate search --gold g.jsonl --pred p.jsonl")(search)
+    group.command("terms", epilog="Example: mtalign evaluate terms --glossary terms.tsv --pred RUN")(terms)
     app.add_typer(group, name="evaluate")
 
 
@@ -74,6 +75,21 @@ def translation(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
     _show(scores.as_dict(), as_json)
 
 
+def terms(
+    glossary: Annotated[Path, typer.Option("--glossary", help="TSV with the terms.")],
+    pred: Pred,
+    as_json: JsonOption = False,
+) -> None:
+    """Share of the mentions of glossary terms that are translated as it says, by language."""
+    from mtalign.evaluate import TermRow, evaluate_terms, term_rows
+    from mtalign.translate.terms import read_glossary
+
+    scores = evaluate_terms(
+        read_glossary(glossary), _predictions(pred, TermRow, lambda record: list(term_rows(record)))
+    )
+    _show(scores.as_dict(), as_json)
+
+
 def words(gold: Gold, pred: PredFile, as_json: JsonOption = False) -> None:
     """Precision, recall, F1 and alignment error rate of word links."""
     from mtalign.evaluate import evaluate_words_files
@@ -93,16 +109,18 @@ def _predictions(
 ) -> list[Row[_RowT]]:
     """Read predictions from a JSONL file, or take them from the records of a run directory."""
     from mtalign.evaluate import read_rows, to_rows
+    from mtalign.store import Run
 
     if not pred.is_dir():
         return read_rows(pred, shape)
-    return to_rows((row for record in run_records(pred)() for row in of_record(record)), shape, str(pred))
+    # What the machine made, without what people reviewed: their work is not to its credit.
+    return to_rows((row for record in Run(pred).records() for row in of_record(record)), shape, str(pred))
 
 
 def _show_sentences(scores: SentenceScores) -> None:
     table(
         "beads",
-        ["pair", "docs", "strict P", "R", "F1", "95 %", "lax P", "R", "F1", "nulls F1"],
+        ["pair", "docs", "strict P", "R", "F1", "95 %", "lax P", "R", "F1", "95 %", "nulls P", "R", "F1"],
         [
             [
                 pair,
@@ -110,11 +128,16 @@ def _show_sentences(scores: SentenceScores) -> None:
                 *_prf(each.strict),
                 _interval(each.strict_interval),
                 *_prf(each.lax),
-                each.nulls.f1,
+                _interval(each.lax_interval),
+                *_prf(each.nulls),
             ]
             for pair, each in scores.pairs.items()
         ],
     )
+    if len(scores.pairs) > 1:
+        typer.echo(
+            f"mean of the pairs: strict F1 {scores.strict_average:.3f}, lax F1 {scores.lax_average:.3f}"
+        )
     table(
         "beads by type",
         ["pair", "type", "gold", "found", "predicted"],

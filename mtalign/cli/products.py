@@ -1,4 +1,4 @@
-"""What is made out of a run directory: `mtalign publish | search | report`; and `mtalign models`."""
+"""What is made out of a run directory: `mtalign search`; and `mtalign models`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    RunArgument,
     print_json,
     read_config,
     run_records,
     table,
 )
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command("publish", epilog="Example: mtalign publish RUN -o DATASET")(publish)
-    app.command("report", epilog="Example: mtalign report RUN -o report.html")(report)
     search = typer.Typer(help="Search a run across languages.", no_args_is_help=True, rich_markup_mode=None)
     search.command("build", epilog="Example: mtalign search build RUN -o INDEX -c starter")(search_build)
     search.command("query", epilog='Example: mtalign search query "power grid" --index INDEX --lang ko')(
@@ -35,43 +32,6 @@ def register(app: typer.Typer) -> None:
     models.command("fetch", epilog="Example: mtalign models fetch starter:e5-small")(models_fetch)
     models.command("show", epilog="Example: mtalign models show starter:gemma-3-270m")(models_show)
     app.add_typer(models, name="models")
-
-
-def publish(
-    run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the dataset.")],
-    name: Annotated[str | None, typer.Option("--name", help="The dataset's name on its card.")] = None,
-    licence: Annotated[
-        str | None, typer.Option("--licence", help="State the licence instead of deriving the strictest one.")
-    ] = None,
-    allow_demo: Annotated[
-        bool, typer.Option("--allow-demo", help="Publish translations of demo quality, marked as such.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the run as a dataset: Parquet files and a card, for `datasets.load_dataset`."""
-    from mtalign.publish import publish as write
-
-    made = write(run_records(run), out, name=name or out.name, licence=licence, allow_demo=allow_demo)
-    if as_json:
-        print_json({**vars(made), "path": str(made.path)})
-        return
-    rows = [[config, split, count] for config, splits in made.rows.items() for split, count in splits.items()]
-    table(f"{made.path}: {made.articles} articles, licence {made.licence}", ["config", "split", "rows"], rows)
-
-
-def report(
-    run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")],
-    title: Annotated[str | None, typer.Option("--title", help="The page's title.")] = None,
-) -> None:
-    """Write one HTML page to look at the run: all languages side by side, entities, issues."""
-    from mtalign.report.page import write_report
-    from mtalign.store import Run
-
-    opened = Run(run)
-    write_report(opened.records(), opened.rejects(), out, title or run.resolve().name)
-    typer.echo(str(out))
 
 
 def search_build(

@@ -13,6 +13,9 @@ from mtalign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    MemoryOption,
+    NoMemoryOption,
+    chosen_memory,
     languages,
     print_json,
     progress_bar,
@@ -38,22 +41,36 @@ def register(app: typer.Typer) -> None:
 _RUN_EXAMPLES = (
     "Examples: mtalign run news.jsonl --to ko,uk,ru -o RUN | "
     "mtalign run article.txt --to ko -c starter -o RUN --entities spacy | "
-    "mtalign run folder/ --to uk,ru -o RUN --dry-run"
+    "mtalign run folder/ --to uk,ru -o RUN --dry-run | "
+    "mtalign run rows.parquet --columns text=body,translations.ko=korean --to ko,uk -o RUN"
 )
 
 
 def run(
     articles: Annotated[
-        list[str], typer.Argument(help="Text files, JSONL files, folders of them, or - for standard input.")
+        list[str],
+        typer.Argument(
+            help="Files (text, JSONL, Parquet, HTML, brat, IOB2, Label Studio, DocBin, TMX, TSV, XLIFF 2), "
+            "folders of them, dataset folders, hub:OWNER/NAME, or - for standard input."
+        ),
     ],
     to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run directory.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     source: Annotated[str, typer.Option("--from", help="Language of articles that do not say.")] = "en",
+    format: Annotated[
+        str | None, typer.Option("--format", help="The format of the files, where their endings do not say.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", help="Which column is which field: text=body,id=url,translations.ko=kor"),
+    ] = None,
     entities: Annotated[
         str | None,
         typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
     ] = None,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,9 +85,10 @@ def run(
     if source in targets:
         raise UsageError(f"{source!r} is the language of the articles, so it cannot be a target")
     settings = _with_entities(read_config(config), entities)
-    files = find_inputs(articles)
-    inputs = list(read_articles(files, languages(source)[0]))
-    models = Models(settings)
+    files = find_inputs(articles, format)
+    mapped = dict(settings.columns) if columns is None else _columns(columns)
+    inputs = list(read_articles(files, languages(source)[0], format, mapped))
+    models = Models(settings, chosen_memory(memory, no_memory))
     # Everything that can stop the run as a whole is found out here, before anything is written.
     used = models.find(_to_translate(inputs, targets))
     if dry_run:
@@ -90,8 +108,10 @@ def run(
         writer.forget_rejects(files)
         report = run_batch(inputs, targets, models, writer, done=done, progress=progress)
     if as_json:
-        print_json({"run": str(out), **vars(report)})
+        print_json({"run": str(out), **vars(report), "not_read": _left_out(inputs)})
     else:
+        for what, count in _left_out(inputs).items():
+            typer.echo(f"not read, since an article cannot hold it: {count} {what}")
         _summarise(out, report.done, report.skipped, report.rejected, used)
     raise typer.Exit(report.exit_code)
 
@@ -105,6 +125,26 @@ def _with_entities(config: Config, entities: str | None) -> Config:
     if entities not in {"none", "spacy"}:
         raise UsageError(f"--entities {entities!r}: known are none and spacy")
     return Config.model_validate({**config.model_dump(), "entities": entities})
+
+
+def _columns(option: str) -> dict[str, str]:
+    from mtalign.errors import UsageError
+
+    pairs = [each.partition("=") for each in option.split(",")]
+    if not all(field.strip() and column.strip() for field, _, column in pairs):
+        raise UsageError(f"--columns {option!r}: expected FIELD=COLUMN,…, for example text=body,id=url")
+    return {field.strip(): column.strip() for field, _, column in pairs}
+
+
+def _left_out(inputs: Sequence[Found | Rejected]) -> dict[str, int]:
+    """Count what the files say and an article cannot hold, over all of them."""
+    from mtalign.formats.articles import Found
+
+    total: Counter[str] = Counter()
+    for each in inputs:
+        if isinstance(each, Found):
+            total.update(each.left_out)
+    return dict(total)
 
 
 def _to_translate(inputs: Sequence[Found | Rejected], targets: Sequence[str]) -> list[str]:
@@ -126,6 +166,7 @@ def _show_plan(
     plan: dict[str, Any] = {
         "articles": len(found),
         "unreadable": [vars_of(each) for each in inputs if not isinstance(each, Found)],
+        "not_read": _left_out(inputs),
         "characters": sum(len(article.source.text) for article in found),
         "to_translate": {lang: sum(lang in missing(each, targets) for each in found) for lang in targets},
         "models": [vars(each) for each in used],

@@ -1,16 +1,24 @@
-"""`mtalign translate | align | words | project`: one stage on JSONL."""
+"""`mtalign translate | words | project`: one stage on JSONL."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtalign.cli.common import DEFAULT_CONFIG, ConfigOption, languages, read_config
+from mtalign.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    MemoryOption,
+    NoMemoryOption,
+    chosen_memory,
+    languages,
+    read_config,
+)
+from mtalign.cli.rows import check_distinct, opened, write_rows
 
 if TYPE_CHECKING:
     from mtalign.stages import Stage
@@ -24,7 +32,6 @@ def register(app: typer.Typer) -> None:
     app.command("translate", epilog="Example: mtalign translate in.jsonl -o out.jsonl --to ko -c starter")(
         translate
     )
-    app.command("align", epilog="Example: mtalign align in.jsonl -o out.jsonl -c starter")(align)
     app.command("words", epilog="Example: mtalign words in.jsonl -o - -c starter")(words)
     app.command("project", epilog="Example: mtalign project in.jsonl -o out.jsonl -c starter")(project)
 
@@ -34,19 +41,22 @@ def translate(
     to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")],
     out: Output = "-",
     config: ConfigOption = DEFAULT_CONFIG,
+    memory: MemoryOption = None,
+    no_memory: NoMemoryOption = False,
 ) -> None:
     """Translate rows `{"id", "lang", "text"}`, or plain lines, into the target languages."""
     from mtalign.stages import translate_rows
 
     targets = languages(to)
-    _run(rows, out, config, translate_rows(targets), translated=targets, plain_lines=True)
-
-
-def align(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Align sentences of two languages (`src`, `tgt`) or of n (`langs`, `sents`) per row."""
-    from mtalign.stages import align_rows
-
-    _run(rows, out, config, align_rows)
+    _run(
+        rows,
+        out,
+        config,
+        translate_rows(targets),
+        translated=targets,
+        plain_lines=True,
+        memory=chosen_memory(memory, no_memory),
+    )
 
 
 def words(
@@ -83,54 +93,19 @@ def _run(
     translated: list[str] | None = None,
     plain_lines: bool = False,
     encode: Callable[[dict[str, Any]], bytes] | None = None,
+    memory: Path | None = None,
 ) -> None:
-    """Send rows through a stage; rejects go to OUT.rejects.jsonl, or to standard error for -."""
+    """Send rows through a stage; a reject makes the exit code 1."""
     from mtalign.load import Models
-    from mtalign.record import Rejected, encode_json
     from mtalign.stages import run_stage
 
-    models = Models(read_config(config))
+    check_distinct(rows, out)
+    models = Models(read_config(config), memory)
     models.find(translated or [])
-    rejected = 0
-    with ExitStack() as files:
-        lines: Iterator[bytes] = iter(files.enter_context(_opened(rows, sys.stdin.buffer, "rb")))
-        sink = files.enter_context(_opened(out, sys.stdout.buffer, "wb"))
-        rejects: Callable[[bytes], object] = sys.stderr.buffer.write
-        if out != "-":
-            rejects = files.enter_context(Path(f"{out}.rejects.jsonl").open("wb")).write
-        if plain_lines:
-            lines = _as_rows(lines)
-        for result in run_stage(lines, stage, models, rows):
-            if isinstance(result, Rejected):
-                rejected += 1
-                rejects(encode_json(result) + b"\n")
-                # Pharaoh lines have no id: line n must stay the answer to row n.
-                sink.write(encode({}) + b"\n" if encode else b"")
-            else:
-                sink.write((encode or encode_json)(result) + b"\n")
-                sink.flush()
-    if out != "-" and not rejected:
-        Path(f"{out}.rejects.jsonl").unlink()
-    if rejected:
-        typer.echo(
-            f"{rejected} rows rejected" + (f", see {out}.rejects.jsonl" if out != "-" else ""), err=True
-        )
-        raise typer.Exit(1)
-
-
-@contextmanager
-def _opened(name: str, standard: BinaryIO, mode: str) -> Iterator[BinaryIO]:
-    """Yield the named file, or a standard stream for -."""
-    from mtalign.errors import UsageError
-
-    if name == "-":
-        yield standard
-        return
-    try:
-        with Path(name).open(mode) as stream:
-            yield cast("BinaryIO", stream)
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}") from error
+    with opened(rows, sys.stdin.buffer, "rb") as stream:
+        lines = _as_rows(iter(stream)) if plain_lines else stream
+        if write_rows(run_stage(lines, stage, models, rows), out, encode):
+            raise typer.Exit(1)
 
 
 def _as_rows(lines: Iterator[bytes]) -> Iterator[bytes]:

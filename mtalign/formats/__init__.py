@@ -1,1 +1,4 @@
-"""Readers of articles, one file per format; every one yields articles and rejects, and never stops early."""
+"""Readers of articles, and readers and writers of translated sentences: one file per format.
+
+Readers yield what they find and hand on what they cannot use; one bad article or unit never ends a file.
+"""

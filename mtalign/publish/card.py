@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mtalign import __version__
 from mtalign.languages import LANGUAGES
+from mtalign.publish.embeddings import EMBEDDINGS
+from mtalign.publish.existing import BEGIN, END, TAG, front_matter
 from mtalign.publish.licence import Licence
+from mtalign.publish.ner import NER
+from mtalign.publish.rows import SENTENCES
 from mtalign.publish.survey import Survey
+from mtalign.publish.tables import Rows
 
-TAG = "mtalign"
 _SHOWN = 10
 
 _SIZES = (
@@ -27,40 +32,69 @@ _LARGEST = "n>1B"
 _DEMO = """> **Demo quality.** At least part of the translations here was made by an engine that serves to try
 > the software out. They are not meant for training, evaluation or reading as translations."""
 
-_CONFIGS = {
-    "sentences": "one row per n-way tuple: the sentences of all languages that say the same",
-    "entities": "one row per source mention: its span, and that in every other language or why it is lost",
-    "articles": "one row per article: all texts, with sentences and mentions as offsets, origins and issues",
-}
+
+@dataclass(frozen=True)
+class ModelUse:
+    """A model that took part in a run: what it did, and which one it was."""
+
+    role: str
+    name: str
+    revision: str
+    licence: str
 
 
-def card(found: Survey, *, name: str, rows: Mapping[str, Mapping[str, int]], licence: Licence) -> str:
-    """Return the text of README.md for a dataset with these rows by config and split.
+@dataclass(frozen=True)
+class Facts:
+    """What a card says beside the counts of a survey.
 
-    It depends on its arguments alone: no date, no path, no machine.
+    Attributes:
+        about: one line on every config.
+        removed: what the filters left out: filter, kind, number.
+        near_duplicates: articles in a group with others.
+        scanned: what a scan for secrets and personal data found by kind; None where there was none.
+        chart: the path of the histogram of confidences, None where nothing was carried over.
     """
+
+    name: str
+    rows: Rows
+    about: Mapping[str, str]
+    licence: Licence
+    models: tuple[ModelUse, ...] = ()
+    removed: tuple[tuple[str, str, int], ...] = ()
+    near_duplicates: int = 0
+    scanned: Mapping[str, int] | None = None
+    chart: str | None = None
+
+
+def card(found: Survey, facts: Facts) -> str:
+    """Return the text of README.md. It depends on the arguments alone: no date, no path, no machine."""
     parts = [
-        f"---\n{_front_matter(found, name, rows, licence)}---",
-        f"# {_one_line(name)}",
+        f"{front_matter(_head(found, facts))}\n# {_one_line(facts.name)}",
+        BEGIN,
         *([_DEMO] if found.demo else []),
         _summary(found),
         "## What is in it",
-        _config_table(rows),
-        "Offsets count Unicode code points into the texts of `articles`, half-open. The `id` of a mention\n"
-        "is that of the source mention, and links the languages. Sentences without a counterpart in another\n"
-        f"language stand in `sentences` and `articles` only: {found.null_beads:,} of {found.beads:,} beads.",
+        _config_table(facts),
+        "Offsets count Unicode code points into the texts of `articles`, half-open; in `ner-*`, into the\n"
+        "sentence. The `id` of a mention is that of the source mention, and links the languages; that of\n"
+        "a sentence is `article:language:number`. Sentences without a counterpart in another language\n"
+        f"are in no pair: {found.null_beads:,} of {found.beads:,} beads.",
+        _splits(facts),
         "## How to load it",
-        _loading(rows),
+        _loading(facts.rows),
         "## Where it comes from",
-        _provenance(found),
+        _provenance(found, facts.models),
         "## Figures",
-        _figures(found),
+        _figures(found, facts),
         "## Limits",
-        _limits(found),
+        _limits(found, facts),
         "## Licence",
-        _licence_text(found, licence),
+        _licence_text(found, facts.licence),
+        "## How to cite",
+        _citation(facts.name),
+        END,
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def size_category(rows: int) -> str:
@@ -68,14 +102,17 @@ def size_category(rows: int) -> str:
     return next((label for limit, label in _SIZES if rows < limit), _LARGEST)
 
 
-def _front_matter(found: Survey, name: str, rows: Mapping[str, Mapping[str, int]], licence: Licence) -> str:
-    import yaml
-
-    tasks = ["translation", *(["token-classification"] if "entities" in rows else [])]
-    head = {
-        "pretty_name": _one_line(name),
+def _head(found: Survey, facts: Facts) -> dict[str, object]:
+    rows = facts.rows
+    tasks = [
+        "translation",
+        *(["token-classification"] if any(name.startswith(NER) for name in rows) else []),
+        *(["sentence-similarity"] if EMBEDDINGS in rows else []),
+    ]
+    return {
+        "pretty_name": _one_line(facts.name),
         "language": list(found.languages),
-        "license": licence.name,
+        "license": facts.licence.name,
         "multilinguality": ["translation"],
         "task_categories": tasks,
         "size_categories": [size_category(max(sum(splits.values()) for splits in rows.values()))],
@@ -83,14 +120,12 @@ def _front_matter(found: Survey, name: str, rows: Mapping[str, Mapping[str, int]
         "configs": [
             {
                 "config_name": config,
-                **({"default": True} if config == "sentences" else {}),
+                **({"default": True} if config == SENTENCES else {}),
                 "data_files": [{"split": split, "path": f"{config}/{split}-*.parquet"} for split in splits],
             }
             for config, splits in rows.items()
         ],
     }
-    text: str = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
-    return text
 
 
 def _summary(found: Survey) -> str:
@@ -104,27 +139,50 @@ def _summary(found: Survey) -> str:
     )
 
 
-def _config_table(rows: Mapping[str, Mapping[str, int]]) -> str:
+def _config_table(facts: Facts) -> str:
     return _table(
         ("config", "what", "rows"),
         [
             (
                 f"`{config}`",
-                _CONFIGS.get(config, "one row per pair of aligned sentences, with score and bead type"),
+                facts.about[config],
                 ", ".join(f"{split} {number:,}" for split, number in splits.items()),
             )
-            for config, splits in rows.items()
+            for config, splits in facts.rows.items()
         ],
     )
 
 
-def _loading(rows: Mapping[str, Mapping[str, int]]) -> str:
+def _splits(facts: Facts) -> str:
+    if len({split for splits in facts.rows.values() for split in splits}) < 2:
+        return ""
+    return (
+        "The split of an article is chosen by a hash of its id, or, where it has near-duplicates (MinHash\n"
+        "over characters, similarity from .5), of the smallest id among them:\n"
+        f"{facts.near_duplicates:,} articles have some. So an article, its reprints and their translations\n"
+        "are in one split."
+    )
+
+
+def _loading(rows: Rows) -> str:
     config, splits = next(iter(rows.items()))
     call = f'load_dataset("path/or/name/of/this/dataset", "{config}", split="{next(iter(splits))}")'
-    return f"```python\nfrom datasets import load_dataset\n\ndata = {call}\n```"
+    return (
+        f"```python\nfrom datasets import load_dataset\n\ndata = {call}\n```\n\n"
+        "With `streaming=True` rows come one by one, and nothing is stored."
+    )
 
 
-def _provenance(found: Survey) -> str:
+def _citation(name: str) -> str:
+    title = _one_line(name).translate(str.maketrans("", "", "{}\\%#$&_~^`"))
+    return (
+        "Cite the owners of the articles named above, and this dataset by its address and revision:\n\n"
+        "```bibtex\n@misc{dataset,\n"
+        f"  title = {{{title}}},\n  note = {{Aligned and annotated with mtalign {__version__}}}\n}}\n```"
+    )
+
+
+def _provenance(found: Survey, models: Sequence[ModelUse]) -> str:
     lines = []
     if found.machine:
         lines.append(
@@ -157,13 +215,21 @@ def _provenance(found: Survey) -> str:
     lines.append(
         "Sentence boundaries, alignment, and spans in the translations are the work of the software."
     )
+    if models:
+        lines.append(
+            "Models of the run:\n\n"
+            + _table(
+                ("role", "model", "revision", "licence"),
+                [(each.role, each.name, each.revision, each.licence) for each in models],
+            )
+        )
     if found.sources:
         lines.append("Sources of the articles:\n\n" + _top(found.sources))
     lines.append(f"Written by mtalign {__version__}. Signatures of the runs:\n\n" + _top(found.signatures))
     return "\n\n".join(lines)
 
 
-def _figures(found: Survey) -> str:
+def _figures(found: Survey, facts: Facts) -> str:
     tables = [
         _table(
             ("language", "sentences", "mentions", "lost", "lost rate"),
@@ -181,22 +247,62 @@ def _figures(found: Survey) -> str:
     ]
     if found.reasons:
         tables.append("Why mentions were lost:\n\n" + _top(found.reasons))
+    if facts.chart:
+        tables.append(
+            f"![Confidence of the mentions carried over]({facts.chart})\n\n"
+            + _table(
+                ("confidence", "mentions"),
+                [
+                    (f"{place / 10:.1f} to {(place + 1) / 10:.1f}", f"{found.confidences[place]:,}")
+                    for place in range(10)
+                    if found.confidences[place]
+                ],
+            )
+        )
+    if facts.removed:
+        tables.append(
+            "Left out by filters, before anything above was counted:\n\n"
+            + _table(
+                ("filter", "what", "number"), [(name, what, f"{n:,}") for name, what, n in facts.removed]
+            )
+        )
     if found.issues:
         tables.append("Issues that the checks raised (see `issues` in `articles`):\n\n" + _top(found.issues))
     return "\n\n".join(tables)
 
 
-def _limits(found: Survey) -> str:
+def _limits(found: Survey, facts: Facts) -> str:
     lines = [
         "- Scores and confidences are the tools' own: scores compare within an article, not across articles.",
         "- Nobody reviewed the alignment or the spans unless `method` in `entities` says `review`.",
         "- Labels are those of the source mention; a target language's own guideline may differ.",
+        *_tag_limits(facts.rows),
+        _scan_limits(facts.scanned),
     ]
     if found.machine:
         lines.append(
             "- Machine translation can be fluent and wrong: `issues` are what the checks found, not all."
         )
     return "\n".join(lines)
+
+
+def _tag_limits(rows: Rows) -> list[str]:
+    if not any(name.startswith(NER) for name in rows):
+        return []
+    return [
+        "- Tags in `ner-*` hold no nested mentions (`spans` does). Where `missing` is not 0, mentions of\n"
+        "  the sentence were lost on the way, and their tokens are tagged `O`: leave it out of training."
+    ]
+
+
+def _scan_limits(scanned: Mapping[str, int] | None) -> str:
+    if scanned is None:
+        return "- Nobody looked for personal data or secrets in the texts."
+    kinds = ", ".join(f"{kind} {number:,}" for kind, number in scanned.items()) or "nothing"
+    return (
+        f"- A scan for e-mail addresses, telephone, card and account numbers, and keys found: {kinds}.\n"
+        "  It matches patterns: names, street addresses and anything in words it cannot find."
+    )
 
 
 def _licence_text(found: Survey, licence: Licence) -> str:
@@ -235,8 +341,8 @@ def _code(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return text that cannot begin a heading, a rule or a table row of its own."""
-    return " ".join(text.split())
+    """Return text that cannot begin a heading, a rule, a table row or a comment of its own."""
+    return " ".join(text.replace("<!--", "<! --").split())
 
 
 def _share(part: int, whole: int) -> str:

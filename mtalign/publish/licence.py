@@ -1,7 +1,8 @@
 """Which licence a dataset made of several works may carry: the strictest of theirs.
 
-A short table of licences that ask for ever more, not legal advice. What is not in it, or missing, or
-cannot be combined, makes the whole `other`, with the reason.
+A short table of licences that ask for ever more, not legal advice. What is not in it, or is not stated,
+makes the whole `other`, with the reason. What cannot be combined, or may not be translated at all, is a
+conflict: then nobody may publish before a person has looked.
 """
 
 from __future__ import annotations
@@ -26,31 +27,40 @@ _STRICTER = (
     "cc-by-nc-4.0",
     "cc-by-nc-sa-4.0",
 )
+# A translation is a derivative work, which these do not allow to be shared.
+_CLOSED = re.compile(r"-nd(-|$)|^(all-rights-reserved|proprietary)$")
+_CC_ADDRESS = re.compile(r"^(?:https?://)?creativecommons\.org/(?:licenses|publicdomain)/([a-z-]+)/([\d.]+)")
 
 
 @dataclass(frozen=True)
 class Licence:
-    """The licence of a dataset: its name on the hub, and why it is `other` where it is."""
+    """The licence: its name on the hub, why it is `other` where it is, and if that is a conflict."""
 
     name: str
     reason: str | None = None
+    conflict: bool = False
 
 
 def strictest(licences: Iterable[str | None]) -> Licence:
     """Return the strictest of the licences; `None` stands for a work that states none."""
     names = {None if each is None else normalise(each) for each in licences}
+    known = sorted(name for name in names if name is not None)
+    if closed := [name for name in known if _CLOSED.search(name)]:
+        return Licence(OTHER, f"{closed[0]} does not allow translations to be shared", conflict=True)
+    share_alike = [name for name in known if name.startswith("cc-by-sa")]
+    if share_alike and (paid := [name for name in known if name.startswith("cc-by-nc")]):
+        return Licence(OTHER, f"{share_alike[0]} and {paid[0]} cannot be combined in one work", conflict=True)
     if None in names or not names:
         return Licence(OTHER, "at least one of the works states no licence")
-    known = sorted(name for name in names if name is not None)
     if unknown := [name for name in known if name not in _STRICTER]:
         return Licence(OTHER, f"the table of licences does not know {', '.join(unknown)}")
-    chosen = max(known, key=_STRICTER.index)
-    share_alike = [name for name in known if name.startswith("cc-by-sa")]
-    if share_alike and chosen.startswith("cc-by-nc"):
-        return Licence(OTHER, f"{share_alike[0]} and {chosen} cannot be combined in one work")
-    return Licence(chosen)
+    return Licence(max(known, key=_STRICTER.index))
 
 
 def normalise(name: str) -> str:
-    """Return a licence's name as the hub spells it: `CC BY 4.0` and `CC-BY-4.0` become `cc-by-4.0`."""
-    return re.sub(r"[\s_-]+", "-", name.strip().lower())
+    """Return a licence's name as the hub spells it: `CC BY 4.0`, `CC-BY-4.0` and the deed's address alike."""
+    plain = name.strip().lower()
+    if address := _CC_ADDRESS.match(plain):
+        kind, version = address.groups()
+        plain = f"cc0 {version}" if kind == "zero" else f"cc {kind} {version}"
+    return re.sub(r"[\s_-]+", "-", plain)

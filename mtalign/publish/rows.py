@@ -2,7 +2,8 @@
 
 Offsets in rows count code points into the text of the `articles` config. Texts are the documents' own,
 with nothing normalised. Timings, and beads in which a side is empty, are not published; sentences
-without a counterpart are rows of `sentences` and `articles`.
+without a counterpart are rows of `sentences` and `articles`. The configs `ner-*` and `embeddings` have
+modules of their own.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from mtalign.alignment import Bead, invert
 from mtalign.document import Document, Entity
+from mtalign.publish.filters import sentence_at
 from mtalign.record import Projection, Record, pair_key
 
 if TYPE_CHECKING:
@@ -25,14 +27,16 @@ ENTITIES = "entities"
 PAIRS = "pairs-"
 
 RowDict = dict[str, object]
+Mention = tuple[str, Entity, "float | None"]
 ValueT = TypeVar("ValueT")
 
 
 @dataclass(frozen=True)
 class Config:
-    """One table of the dataset: its name, its row maker, and its features."""
+    """One table of the dataset: its name, what a row is, its row maker, and its features."""
 
     name: str
+    about: str
     rows: Callable[[Record], Iterator[RowDict]]
     features: Callable[[], Features]
 
@@ -42,20 +46,44 @@ def configs(languages: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[
     return [
         Config(
             SENTENCES,
+            "one row per n-way tuple: the sentences of all languages that say the same",
             partial(sentence_rows, languages=languages),
             partial(sentence_features, languages),
         ),
         *(
             Config(
                 PAIRS + pair_key(left, right),
+                "one row per pair of aligned sentences, with score and bead type",
                 partial(pair_rows, left=left, right=right),
                 partial(pair_features, left, right),
             )
             for left, right in pairs
         ),
-        Config(ENTITIES, partial(entity_rows, languages=languages), partial(entity_features, languages)),
-        Config(ARTICLES, partial(article_rows, languages=languages), partial(article_features, languages)),
+        Config(
+            ENTITIES,
+            "one row per source mention: its span, and that in every other language or why it is lost",
+            partial(entity_rows, languages=languages),
+            partial(entity_features, languages),
+        ),
+        Config(
+            ARTICLES,
+            "one row per article: all texts, with sentences and mentions as offsets, origins and issues",
+            partial(article_rows, languages=languages),
+            partial(article_features, languages),
+        ),
     ]
+
+
+def places(row: RowDict) -> Iterator[tuple[str, int]]:
+    """Yield the sentences, as language and index, that a row is made of; those of an article are all its own.
+
+    Every row maker names them in one of two ways: `indices` by language, or `language` and `sentence`.
+    """
+    if "indices" in row:
+        indices = cast("dict[str, list[int]]", row["indices"])
+        yield from ((lang, index) for lang, found in indices.items() for index in found)
+    elif row.get("sentence") is not None:
+        yield cast("str", row["language"]), cast("int", row["sentence"])
 
 
 def article_rows(record: Record, languages: Sequence[str]) -> Iterator[RowDict]:
@@ -74,7 +102,11 @@ def article_rows(record: Record, languages: Sequence[str]) -> Iterator[RowDict]:
                 for each in document.sentences
             ],
         ),
-        "entities": _by_language(languages, documents, lambda document: _mentions(record, document.lang)),
+        "entities": _by_language(
+            languages,
+            documents,
+            lambda document: [_mention(*each) for each in mentions(record, document.lang)],
+        ),
         "origin": _by_language(
             languages,
             record.origins,
@@ -131,7 +163,7 @@ def pair_rows(record: Record, left: str, right: str) -> Iterator[RowDict]:
     documents = record.documents()
     if left not in documents or right not in documents:
         return
-    for number, bead in enumerate(_beads(record, left, right)):
+    for number, bead in enumerate(pair_beads(record, left, right)):
         if bead.left and bead.right:
             yield {
                 "id": f"{record.id}:{pair_key(left, right)}:{number}",
@@ -156,12 +188,15 @@ def entity_rows(record: Record, languages: Sequence[str]) -> Iterator[RowDict]:
             "entity": entity.id,
             "label": entity.label,
             "language": record.source.lang,
+            "sentence": sentence_at(record.source, entity.span),
             "start": entity.span.start,
             "end": entity.span.end,
             "text": entity.text,
             "attributes": _attributes(entity.attributes),
             "targets": {
-                lang: _target(projections[lang][entity.id]) if lang in projections else None
+                lang: _target(projections[lang][entity.id], record.targets[lang])
+                if lang in projections
+                else None
                 for lang in languages
             },
         }
@@ -247,6 +282,7 @@ def entity_features(languages: Sequence[str]) -> Features:
 
     text, number = Value("string"), Value("int32")
     target = {
+        "sentence": number,
         "start": number,
         "end": number,
         "text": text,
@@ -262,6 +298,7 @@ def entity_features(languages: Sequence[str]) -> Features:
             "entity": text,
             "label": text,
             "language": text,
+            "sentence": number,
             "start": number,
             "end": number,
             "text": text,
@@ -278,34 +315,34 @@ def text_of(document: Document, indices: Sequence[int]) -> str:
     return " ".join(document.sentences[n].span.of(document.text) for n in indices)
 
 
-def _beads(record: Record, left: str, right: str) -> tuple[Bead, ...]:
+def pair_beads(record: Record, left: str, right: str) -> tuple[Bead, ...]:
+    """Return the beads of two languages of an article, in this direction."""
     key = pair_key(left, right)
     return record.beads[key] if key in record.beads else invert(record.beads[pair_key(right, left)])
 
 
-def _mentions(record: Record, lang: str) -> list[RowDict]:
-    """Return the mentions of one text; `id` is that of the source mention, and links the languages."""
-    found: list[tuple[str, Entity, float | None]]
+def mentions(record: Record, lang: str) -> list[Mention]:
+    """Return the mentions in one text, with the id of the source mention, which links the languages."""
     if lang == record.source.lang:
-        found = [(each.id, each, None) for each in record.source.entities]
-    else:
-        found = [(p.source, p.entity, p.confidence) for p in record.projections[lang] if p.entity is not None]
-    return [
-        {
-            "id": source,
-            "start": entity.span.start,
-            "end": entity.span.end,
-            "text": entity.text,
-            "label": entity.label,
-            "confidence": confidence,
-        }
-        for source, entity, confidence in found
-    ]
+        return [(each.id, each, None) for each in record.source.entities]
+    return [(p.source, p.entity, p.confidence) for p in record.projections[lang] if p.entity is not None]
 
 
-def _target(projection: Projection) -> RowDict:
+def _mention(source: str, entity: Entity, confidence: float | None) -> RowDict:
+    return {
+        "id": source,
+        "start": entity.span.start,
+        "end": entity.span.end,
+        "text": entity.text,
+        "label": entity.label,
+        "confidence": confidence,
+    }
+
+
+def _target(projection: Projection, document: Document) -> RowDict:
     entity = projection.entity
     return {
+        "sentence": sentence_at(document, entity.span) if entity else None,
         "start": entity.span.start if entity else None,
         "end": entity.span.end if entity else None,
         "text": entity.text if entity else None,

@@ -1,86 +1,158 @@
 """Publishing: records into a folder of Parquet files with a card, which `datasets.load_dataset` reads.
 
-The same records in the same order give the same bytes. Pushing to a hub is not here.
+The same records give the same bytes, in whatever order they were written. Two passes: the first counts,
+filters, scans and finds near-duplicates while it sorts the records by id; the second writes rows.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+import math
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from mtalign.errors import UsageError
 from mtalign.folder import new_folder
-from mtalign.publish.card import TAG, card
+from mtalign.publish import croissant, embeddings, ner
+from mtalign.publish.card import Facts, ModelUse, card
+from mtalign.publish.chart import histogram
+from mtalign.publish.existing import CARD, CHART, CROISSANT, is_ours, is_own_file, merged
+from mtalign.publish.filters import Filters, Removed, apply, flagged
+from mtalign.publish.groups import Groups
 from mtalign.publish.licence import Licence, strictest
-from mtalign.publish.rows import Config, RowDict, configs
-from mtalign.publish.survey import survey
-from mtalign.record import Record
+from mtalign.publish.order import Sorted
+from mtalign.publish.rows import configs
+from mtalign.publish.scan import SECRET, scan
+from mtalign.publish.survey import Survey
+from mtalign.publish.tables import Rows, write_tables
+from mtalign.record import Record, encode_json
 
-if TYPE_CHECKING:
-    from datasets import Features
-    from pyarrow.parquet import ParquetWriter
-
-CARD = "README.md"
 EVERYTHING_IN_TRAIN: Mapping[str, float] = {"train": 1.0}
-_ROWS_PER_GROUP = 1000
+NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True)
 class Published:
-    """What was written: rows by config and split. A config or split without rows is not written."""
+    """What was written: rows by config and split. A config or split without rows is not written.
+
+    Attributes:
+        near_duplicates: articles that share a group, and so a split, with another one.
+        removed: what the filters left out, as filter, kind and number.
+        scanned: what the scan found by kind, None where none was asked for.
+        files: the paths of the dataset's own files, relative to `path`.
+    """
 
     path: Path
     articles: int
-    rows: dict[str, dict[str, int]]
+    rows: Rows
     licence: str
     demo: bool
+    near_duplicates: int
+    removed: tuple[tuple[str, str, int], ...]
+    scanned: Mapping[str, int] | None
+    files: tuple[str, ...]
 
 
 def publish(
-    records: Callable[[], Iterable[Record]],
+    records: Iterable[Record],
     out: Path,
     *,
     name: str,
     splits: Mapping[str, float] = EVERYTHING_IN_TRAIN,
     licence: str | None = None,
     allow_demo: bool = False,
+    filters: Filters = NO_FILTERS,
+    models: Sequence[ModelUse] = (),
+    encoder: embeddings.Encoder | None = None,
+    scan_report: Path | None = None,
 ) -> Published:
     """Write a dataset into the folder `out`; an earlier dataset of mtalign there is replaced in one move.
 
-    `records` is called twice, and a bounded number of rows is in memory. An article is in one split only,
-    chosen by a hash of its id; `splits` maps names to shares, which need not add up to 1. `licence`
-    overrides the strictest one among articles, translations and models.
+    What people added to the earlier one stays: their prose on the card, their configs, their files.
+
+    Args:
+        records: read once; a bounded number of rows is in memory, and as much room on the disk is used
+            for a while as the records take.
+        out: the folder.
+        name: the dataset's name on its card.
+        splits: names and shares, which need not add up to 1. An article and all its near-duplicates are in
+            one split, chosen by a hash of the smallest id among them.
+        licence: overrides the strictest one among articles, translations and models.
+        allow_demo: publish translations of demo quality, marked as such.
+        filters: what to leave out.
+        models: what the run's manifest says about its models, for the card.
+        encoder: makes the config `embeddings`, where given.
+        scan_report: a JSONL file for what a scan for secrets and personal data finds; no scan without it.
 
     Raises:
         UsageError: there is nothing to publish; a translation is of demo quality and `allow_demo` is not
-            given; `out` holds something else or cannot be written; the shares are not positive.
+            given; licences conflict and none is stated; the scan found a secret; `out` holds something
+            else or cannot be written; the shares are not positive.
     """
     _check_splits(splits)
-    _check_replaceable(out)
-    found = survey(records())
-    if not found.articles:
-        raise UsageError(f"no records, so there is nothing to publish into {out}")
-    if found.demo and not allow_demo:
-        engines = sorted({origin.model or origin.engine or "?" for _, origin in found.origins if origin.demo})
-        raise UsageError(
-            f"the translations by {', '.join(engines)} are of demo quality and are not meant for use; "
-            "translate with another configuration, or publish them as a demo with --allow-demo"
-        )
-    chosen = strictest(found.licences) if licence is None else Licence(licence)
+    earlier = _earlier_card(out)
+    intake = _Intake(filters, Groups() if len(splits) > 1 else None)
+    found = intake.survey
     with new_folder(out) as folder:
-        rows = _write_tables(records(), configs(found.languages, found.pairs()), splits, folder)
-        text = card(found, name=name, rows=rows, licence=chosen)
-        (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
-    return Published(out, found.articles, rows, chosen.name, found.demo)
+        with TemporaryDirectory(dir=folder) as scratch:
+            ordered = Sorted(_take_in(records, intake, scan_report), Path(scratch))
+            _check_content(intake, out, allow_demo=allow_demo, scan_report=scan_report)
+            chosen = _licence(found.licences, licence)
+            groups = intake.groups.groups() if intake.groups else {}
+            tables = [
+                *configs(found.languages, found.pairs()),
+                *ner.configs(found.languages, sorted(found.labels)),
+                *([embeddings.config(encoder)] if encoder else []),
+            ]
+            rows, dropped = write_tables(
+                ordered,
+                tables,
+                folder,
+                splits=splits,
+                split_of=lambda record: split_of(groups.get(record.id, record.id), splits),
+                flagged=flagged if filters.drop_flagged else lambda _: {},
+            )
+        intake.removed.update({("drop-flagged", f"rows of {name}"): count for name, count in dropped.items()})
+        facts = Facts(
+            name=name,
+            rows=rows,
+            about={config.name: config.about for config in tables},
+            licence=chosen,
+            models=tuple(models),
+            removed=tuple((*key, count) for key, count in sorted(intake.removed.items()) if count),
+            near_duplicates=len(groups),
+            scanned=None if scan_report is None else dict(sorted(intake.findings.items())),
+            chart=CHART if found.confidences else None,
+        )
+        _write(folder / CARD, merged(earlier, card(found, facts)))
+        if found.confidences:
+            _write(folder / CHART, histogram(found.confidences, "Confidence of the mentions carried over"))
+        metadata = croissant.describe(tables, rows, name=name, licence=chosen.name, languages=found.languages)
+        _write(folder / CROISSANT, metadata)
+        files = tuple(str(path.relative_to(folder)) for path in _files(folder))
+        _keep_foreign_files(out, folder)
+    return Published(
+        path=out,
+        articles=found.articles,
+        rows=rows,
+        licence=chosen.name,
+        demo=found.demo,
+        near_duplicates=len(groups),
+        removed=facts.removed,
+        scanned=facts.scanned,
+        files=files,
+    )
 
 
-def split_of(article: str, splits: Mapping[str, float]) -> str:
-    """Return the split of an article: the same for the same id and shares, on every machine."""
-    digest = hashlib.sha256(article.encode()).digest()
+def split_of(group: str, splits: Mapping[str, float]) -> str:
+    """Return the split of a group of articles: the same for the same id and shares, on every machine."""
+    digest = hashlib.sha256(group.encode()).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64 * sum(splits.values())
     for split, share in splits.items():
         place -= share
@@ -89,94 +161,117 @@ def split_of(article: str, splits: Mapping[str, float]) -> str:
     return next(reversed(dict(splits)))
 
 
-def data_file(config: str, split: str) -> str:
-    """Return the path of a table inside the dataset."""
-    return f"{config}/{split}-00000-of-00001.parquet"
+@dataclass
+class _Intake:
+    """What the first pass learns about the records."""
+
+    filters: Filters
+    groups: Groups | None
+    survey: Survey = field(default_factory=Survey)
+    removed: Removed = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    secrets: int = 0
+    read: int = 0
 
 
-class _Table:
-    """One Parquet file, opened at its first row, written in groups of a fixed number of rows."""
-
-    def __init__(self, path: Path, features: Features, stack: ExitStack) -> None:
-        self._path = path
-        self._features = features
-        self._stack = stack
-        self._writer: ParquetWriter | None = None
-        self._waiting: list[RowDict] = []
-        self.rows = 0
-
-    def add(self, row: RowDict) -> None:
-        self._waiting.append(row)
-        self.rows += 1
-        if len(self._waiting) == _ROWS_PER_GROUP:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._waiting:
-            return
-        import pyarrow
-        from pyarrow.parquet import ParquetWriter
-
-        schema = self._features.arrow_schema
-        if self._writer is None:
-            self._path.parent.mkdir(exist_ok=True)
-            self._writer = self._stack.enter_context(ParquetWriter(self._path, schema, compression="zstd"))
-        self._writer.write_table(pyarrow.Table.from_pylist(self._waiting, schema=schema))
-        self._waiting.clear()
-
-
-def _write_tables(
-    records: Iterable[Record], tables: list[Config], splits: Mapping[str, float], folder: Path
-) -> dict[str, dict[str, int]]:
-    """Write every config and return its rows by split, leaving out what has none."""
-    with ExitStack() as stack:
-        open_tables = {
-            (config.name, split): _Table(folder / data_file(config.name, split), features, stack)
-            for config in tables
-            for features in [config.features()]
-            for split in splits
-        }
+def _take_in(records: Iterable[Record], intake: _Intake, scan_report: Path | None) -> Iterator[Record]:
+    """Yield the records as the filters leave them, and note in `intake` what they hold."""
+    with _open_report(scan_report) as report:
         for record in records:
-            split = split_of(record.id, splits)
-            for config in tables:
-                for row in config.rows(record):
-                    open_tables[config.name, split].add(row)
-        for table in open_tables.values():
-            table.flush()
-    written = {
-        config.name: {split: open_tables[config.name, split].rows for split in splits} for config in tables
-    }
-    return {
-        name: kept
-        for name, by_split in written.items()
-        if (kept := {split: rows for split, rows in by_split.items() if rows})
-    }
+            intake.read += 1
+            if intake.groups is not None:
+                intake.groups.add(record)
+            kept = apply(record, intake.filters, intake.removed)
+            if kept is None:
+                continue
+            intake.survey.add(kept)
+            if report is not None:
+                for finding in scan(kept):
+                    intake.findings[finding.kind] += 1
+                    intake.secrets += finding.family == SECRET
+                    report.write(encode_json(finding) + b"\n")
+            yield kept
+
+
+def _open_report(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    if path is None:
+        return nullcontext()
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise UsageError(f"the scan's report {path} cannot be written: {error.strerror}") from error
+
+
+def _check_content(intake: _Intake, out: Path, *, allow_demo: bool, scan_report: Path | None) -> None:
+    found = intake.survey
+    if not found.articles:
+        why = "no records" if not intake.read else f"the filters left none of {intake.read} articles"
+        raise UsageError(f"{why}, so there is nothing to publish into {out}")
+    if found.demo and not allow_demo:
+        made = (each for _, origin in found.origins for each in (origin, *origin.others))
+        engines = sorted({each.model or each.engine or "?" for each in made if each.demo})
+        raise UsageError(
+            f"the translations by {', '.join(engines)} are of demo quality and are not meant for use; "
+            "translate with another configuration, or publish them as a demo with --allow-demo"
+        )
+    if intake.secrets:
+        raise UsageError(
+            f"the scan found {intake.secrets} secrets ({', '.join(sorted(intake.findings))}), so nothing was "
+            f"published; look at {scan_report}, remove them from the articles, or leave --scan out"
+        )
+
+
+def _licence(stated: Iterable[str | None], wish: str | None) -> Licence:
+    if wish is not None:
+        return Licence(wish)
+    derived = strictest(stated)
+    if derived.conflict:
+        raise UsageError(
+            f"the licences conflict: {derived.reason}; leave those articles out, or state with --licence "
+            "under which one the owners let you publish"
+        )
+    return derived
 
 
 def _check_splits(splits: Mapping[str, float]) -> None:
-    if not splits or any(share <= 0 for share in splits.values()):
+    if not splits or any(not 0 < share < math.inf for share in splits.values()):
         raise UsageError(f"splits {dict(splits)}: name at least one, each with a share above 0")
     if bad := [split for split in splits if not split.isidentifier()]:
         raise UsageError(f"split {bad[0]!r}: a name is made of letters, digits and underscores")
 
 
-def _check_replaceable(out: Path) -> None:
-    """Refuse to replace anything but an empty folder or a dataset that mtalign wrote."""
+def _earlier_card(out: Path) -> str | None:
+    """Return the card of the dataset at `out`; refuse to replace what is no dataset of mtalign's."""
     if not out.exists():
-        return
+        return None
     if not out.is_dir():
         raise UsageError(f"{out} is a file; name a folder for the dataset")
-    files = [path.relative_to(out) for path in _files(out)]
-    if not files:
-        return
-    others = [path for path in files if path.suffix != ".parquet" and str(path) != CARD]
+    first = next(_files(out), None)
+    if first is None:
+        return None
     readme = out / CARD
-    ours = readme.is_file() and f"- {TAG}\n" in readme.read_text(encoding="utf-8", errors="replace")
-    if others or not ours:
+    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    if not is_ours(text):
         raise UsageError(
-            f"{out} holds {others[0] if others else files[0]}, which is no dataset of mtalign's; "
+            f"{out} holds {first.relative_to(out)}, which is no dataset of mtalign's; "
             "choose another folder or empty this one"
         )
+    return text
+
+
+def _keep_foreign_files(out: Path, folder: Path) -> None:
+    """Copy into the new dataset what people put beside the earlier one's own files."""
+    if not out.exists():
+        return
+    for path in _files(out):
+        place = path.relative_to(out)
+        if not is_own_file(place.as_posix()):
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / place, follow_symlinks=False)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,22 +1,25 @@
 """One record as the rows and cells that the page shows. Pure: no markup, no files.
 
 A row is an n-way tuple, a cell the sentences of one language in it. Mentions of one source entity share
-its number in every language. Word links are not shown.
+its number in every language. Offsets that scripts of the page use are in UTF-16 units, as theirs are.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor
 from urllib.parse import quote, urlsplit
 
 from mtalign.document import Document, Entity, Span
 from mtalign.languages import ARABIC, LANGUAGES
 from mtalign.record import Issue, Origin, Projection, Record
+from mtalign.report.links import WordPair
 from mtalign.report.markup import Close, Open, nest
+from mtalign.review import METHOD, Review, standing
 
 LOW_CONFIDENCE = 0.75
 """Projections below this are marked for a second look."""
@@ -43,6 +46,7 @@ class Mention:
     label: str
     tip: str
     confidence: float | None = None
+    reviewed: bool = False
 
     @property
     def low(self) -> bool:
@@ -79,6 +83,19 @@ class Cell:
     tongue: Tongue
     sentences: list[SentenceView]
     notes: list[Note]
+
+
+@dataclass(frozen=True)
+class DrawnLink:
+    """Two words that say the same: where the source has one, and where which language has the other."""
+
+    sentence: int
+    start: int
+    end: int
+    lang: str
+    other_sentence: int
+    other_start: int
+    other_end: int
 
 
 @dataclass(frozen=True)
@@ -139,11 +156,41 @@ class ArticleView:
     rows: list[Row]
     entities: list[EntityRow]
     notes: list[tuple[Tongue, Note]]
+    issue_count: int
+    gaps: dict[str, list[str]]
+    links: list[DrawnLink]
+    reviews: list[Review]
 
     @property
     def issues(self) -> int:
         """How many rows carry an issue."""
         return sum(row.has_issue for row in self.rows)
+
+    @property
+    def lost(self) -> int:
+        """How many projections of the article found nothing."""
+        return sum(column.lost for column in self.columns)
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What the page's script needs exactly, since attributes show hidden characters by their names.
+
+        `entities` are source ids by number, `gaps` the text between sentences by target language.
+        """
+        return {
+            "id": self.id,
+            "source": self.tongue.code,
+            "entities": {each.number: each.entity.id for each in self.entities},
+            "gaps": self.gaps,
+            "links": [
+                [
+                    each.sentence, each.start, each.end,
+                    each.lang, each.other_sentence, each.other_start, each.other_end,
+                ]
+                for each in self.links
+            ],
+            "reviews": [[each.lang, each.entity or each.sentences, each.verdict] for each in self.reviews],
+        }  # fmt: skip
 
 
 def tongue(code: str) -> Tongue:
@@ -164,8 +211,12 @@ def article_anchor(record_id: str) -> str:
     return f"a:{quote(record_id, safe='')}"
 
 
-def article_view(record: Record) -> ArticleView:
-    """Arrange one record for the page."""
+def article_view(
+    record: Record,
+    links: Mapping[str, Sequence[WordPair]] | None = None,
+    reviews: Iterable[Review] = (),
+) -> ArticleView:
+    """Arrange one record for the page; `reviews` are those that are in it already."""
     documents = record.documents()
     tongues = {lang: tongue(lang) for lang in documents}
     numbered = sorted(record.source.entities, key=lambda entity: (entity.span.start, -entity.span.end))
@@ -227,7 +278,44 @@ def article_view(record: Record) -> ArticleView:
             if number is None
             for note in placed
         ],
+        issue_count=len(record.issues),
+        gaps={lang: _gaps(document) for lang, document in record.targets.items()},
+        links=[
+            drawn
+            for lang, pairs in (links or {}).items()
+            if lang in record.targets
+            for drawn in _drawn(record.source, record.targets[lang], pairs)
+        ],
+        reviews=standing(reviews),
     )
+
+
+def _gaps(document: Document) -> list[str]:
+    spans = [sentence.span for sentence in document.sentences]
+    return [document.text[one.end : other.start] for one, other in pairwise(spans)]
+
+
+def _drawn(source: Document, target: Document, pairs: Iterable[WordPair]) -> Iterator[DrawnLink]:
+    ours, theirs = _Places(source), _Places(target)
+    for start, end, other_start, other_end in pairs:
+        yield DrawnLink(*ours.of(start, end), target.lang, *theirs.of(other_start, other_end))
+
+
+class _Places:
+    """Turns offsets of a document into a sentence and UTF-16 offsets inside it."""
+
+    def __init__(self, document: Document) -> None:
+        self._text = document.text
+        self._starts = [sentence.span.start for sentence in document.sentences]
+
+    def of(self, start: int, end: int) -> tuple[int, int, int]:
+        sentence = bisect_right(self._starts, start) - 1
+        begin = self._starts[sentence]
+        return sentence, self._units(begin, start), self._units(begin, end)
+
+    def _units(self, begin: int, end: int) -> int:
+        piece = self._text[begin:end]
+        return len(piece) + sum(char > "\uffff" for char in piece)
 
 
 def _row(anchor: str, number: int, cells: list[Cell]) -> Row:
@@ -281,6 +369,7 @@ def _mentions(record: Record, lang: str, numbers: Mapping[str, int]) -> list[tup
                     f"{'low ' if each.confidence < LOW_CONFIDENCE else ''}"
                     f"confidence {two_digits(each.confidence)} · {each.method}",
                     each.confidence,
+                    each.method == METHOD,
                 ),
             )
             for each in record.projections[lang]

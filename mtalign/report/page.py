@@ -1,69 +1,154 @@
-"""Writes records as one HTML file that needs nothing else: no network, no fonts, no build step.
+"""Turns what the report shows into HTML: one page with everything, or an index and pages of articles.
 
-Every text of the data reaches the page escaped and with its hidden characters shown; a content security
-policy with the hashes of the page's own style and script shuts out anything else. All articles go into
-one page, and all of them are held in memory: splitting a large run is not handled yet.
+Every page is complete in itself: no network, no fonts, no build step. Every text of the data reaches it
+escaped and with its hidden characters shown; a content security policy with the hashes of the page's own
+style and script shuts out anything else.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mtalign.errors import UsageError
 from mtalign.record import Record, Rejected
 from mtalign.report.article import LOW_CONFIDENCE, ArticleView, article_view, two_digits
+from mtalign.report.find import find_entry
+from mtalign.report.links import WordPair
 from mtalign.report.markup import Close, Open, plain, visible, worded
-from mtalign.report.overview import BINS, overview
-from mtalign.store import write_atomically
+from mtalign.report.overview import (
+    BINS,
+    LONGEST_RATIO,
+    RATIO_BINS,
+    ArticleLine,
+    Overview,
+    Tally,
+    overview,
+    tally,
+)
+from mtalign.review import Review
 
 HUES = 10
 """How many label colours the style sheet has."""
 
 # The labels that most annotation schemes share keep their colour from report to report.
 _FIXED_HUES = {"PER": 0, "PERSON": 0, "ORG": 1, "LOC": 2, "GPE": 2, "MISC": 3}
+_SCRIPTS = ("base.js", "find.js", "light.js", "review.js", "library.js", "keys.js")
 
 
-def write_report(records: Iterable[Record], rejected: Sequence[Rejected], out: Path, title: str) -> None:
-    """Write the page to `out` in one move: a reader sees the old file or the new one, never half of it.
+@dataclass(frozen=True)
+class Shown:
+    """An article as it goes into the report: its record as reviewed, its word links, the reviews in it."""
 
-    Raises:
-        UsageError: the file cannot be written.
+    record: Record
+    links: Mapping[str, Sequence[WordPair]] = field(default_factory=dict)
+    reviews: Sequence[Review] = ()
+
+    def view(self) -> ArticleView:
+        """Return the article, arranged for the page."""
+        return article_view(self.record, self.links, self.reviews)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages of one report share.
+
+    `folder` is where the pages of articles lie, seen from the index; `served` says that reviews can be
+    sent to where the page comes from; `counting` that the numbers are not complete yet.
     """
-    page = render(records, rejected, title)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, page)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the report {out}: {error.strerror or error}; choose another place with -o"
-        ) from error
+
+    title: str
+    overview: Overview
+    rejected: Sequence[Rejected]
+    hues: Mapping[str, int]
+    folder: str = "pages"
+    served: bool = False
+    counting: bool = False
+
+    @property
+    def key(self) -> str:
+        """A name for the run in the browser's own storage."""
+        parts = json.dumps([self.title, *sorted(signature for signature, _ in self.overview.signatures)])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
-def render(records: Iterable[Record], rejected: Sequence[Rejected], title: str) -> str:
-    """Return the whole page as HTML."""
-    seen = list(records)
-    numbers = overview(seen)
-    environment = _environment()
-    style, script = _asset("page.css"), _asset("page.js")
-    return environment.get_template("page.html").render(
-        title=title,
-        overview=numbers,
-        rejected=rejected,
-        articles=(article_view(record) for record in seen),
-        hues=label_hues(label for label, _ in numbers.labels),
-        style=style,
-        script=script,
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
+def site(title: str, total: Tally, rejected: Sequence[Rejected], **more: str | bool) -> Site:
+    """Return a report with the numbers of a tally."""
+    numbers = overview(total)
+    return Site(title, numbers, rejected, label_hues(label for label, _ in numbers.labels), **more)  # type: ignore[arg-type]
+
+
+def render(articles: Iterable[Shown], rejected: Sequence[Rejected], title: str) -> str:
+    """Return a report of a few articles as one page."""
+    seen = list(articles)
+    total = Tally()
+    for each in seen:
+        total.add(tally(each.record))
+    return render_single(site(title, total, rejected), seen)
+
+
+def render_single(report: Site, articles: Iterable[Shown]) -> str:
+    """Return the whole report as one page."""
+    return _render("single", report, articles=[each.view() for each in articles])
+
+
+def render_index(report: Site, lines: Iterable[tuple[ArticleLine, int]], pages: int) -> str:
+    """Return the first page of a report with many: the numbers, the list of articles, the search."""
+    listed = [
+        [
+            line.anchor,
+            line.id,
+            line.title,
+            line.lang,
+            line.sentences,
+            line.entities,
+            line.lost,
+            line.issues,
+            page,
+        ]
+        for line, page in lines
+    ]
+    return _render("index", report, lines=listed, pages=pages)
+
+
+def render_page(report: Site, articles: Iterable[Shown], page: int, pages: int, home: str) -> str:
+    """Return page `page` (from 1) of `pages` pages of articles; `home` leads back to the index."""
+    return _render(
+        "page", report, articles=[each.view() for each in articles], page=page, pages=pages, home=home
     )
+
+
+def render_find(articles: Iterable[Shown], page: int) -> str:
+    """Return the script that hands the articles of a page to the search of the index."""
+    entries = [find_entry(each.view(), page_name(page)) for each in articles]
+    return find_script(page, (find_json(entry) for entry in entries))
+
+
+def find_json(entry: Mapping[str, object]) -> str:
+    """Return what the search needs to know of one article, for a script file in UTF-8."""
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+
+
+def find_script(page: int, entries: Iterable[str]) -> str:
+    """Return the script that hands over the articles of a page, given each as JSON."""
+    return f"mtalignFound({page}, [{','.join(entries)}]);\n"
+
+
+def page_name(page: int) -> str:
+    """Return the file name of a page of articles."""
+    return f"{page:04}.html"
+
+
+def find_name(page: int) -> str:
+    """Return the file name of what the search needs to know of a page."""
+    return f"find-{page:04}.js"
 
 
 def render_article(view: ArticleView, hues: Mapping[str, int]) -> str:
@@ -81,12 +166,41 @@ def label_hues(labels: Iterable[str]) -> dict[str, int]:
     return hues
 
 
+def ascii_json(value: object) -> Markup:
+    """Return a value as JSON that can stand inside a script element: ASCII, and no `<` in it."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
+
+
+def _render(kind: str, report: Site, **more: object) -> str:
+    style, script = _asset("page.css"), Markup("").join(_asset(name) for name in _SCRIPTS)
+    # The index loads what it searches from beside it; `file:` is what a page opened from a disk calls itself.
+    sources = f"'{_csp_hash(script)}'" + (" 'self' file:" if kind == "index" else "")
+    connect = "; connect-src 'self'" if report.served else ""
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            {"articles": [], "page": 0, "pages": 0, "home": "", "lines": [], **more},
+            kind=kind,
+            site=report,
+            overview=report.overview,
+            rejected=report.rejected,
+            hues=report.hues,
+            style=style,
+            script=script,
+            policy=f"default-src 'none'; script-src {sources}; style-src '{_csp_hash(style)}'"
+            f"{connect}; base-uri 'none'; form-action 'none'",
+        )
+    )
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mtalign.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_fit,
@@ -95,10 +209,14 @@ def _environment() -> Environment:
     environment.filters["worded"] = worded
     environment.filters["two_digits"] = two_digits
     environment.filters["count"] = "{:,}".format
+    environment.filters["ascii_json"] = ascii_json
+    environment.filters["page_name"] = page_name
     environment.tests["opening"] = lambda piece: isinstance(piece, Open)
     environment.tests["closing"] = lambda piece: isinstance(piece, Close)
     environment.globals["LOW_CONFIDENCE"] = LOW_CONFIDENCE
     environment.globals["BINS"] = BINS
+    environment.globals["RATIO_BINS"] = RATIO_BINS
+    environment.globals["LONGEST_RATIO"] = LONGEST_RATIO
     return environment
 
 
@@ -107,12 +225,14 @@ def _fit(value: object) -> object:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+@lru_cache(maxsize=16)
 def _asset(name: str) -> Markup:
     """Return one of the package's own files, to stand in the page as it is."""
     path = resources.files("mtalign.report") / "templates" / name
     return Markup(path.read_text("utf-8"))  # noqa: S704
 
 
+@lru_cache(maxsize=4)
 def _csp_hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"

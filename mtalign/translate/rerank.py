@@ -65,9 +65,10 @@ def rank(
         encoder: gives sentence vectors.
         weights: what counts how much.
     """
-    if all(len(group) < 2 for group in hypotheses):
+    choices = [(s, group) for s, group in zip(sentences, hypotheses, strict=True) if len(group) > 1]
+    if not choices:
         return [list(group) for group in hypotheses]
-    texts = list(dict.fromkeys([*sentences, *(each.text for group in hypotheses for each in group)]))
+    texts = list(dict.fromkeys(text for s, group in choices for text in (s, *(each.text for each in group))))
     vectors = dict(zip(texts, encoder.encode(texts), strict=True))
 
     def worth(sentence: str, each: Hypothesis) -> tuple[bool, float]:
@@ -83,7 +84,7 @@ def rank(
         return usable, value
 
     return [
-        sorted(group, key=partial(worth, sentence), reverse=True)
+        sorted(group, key=partial(worth, sentence), reverse=True) if len(group) > 1 else list(group)
         for sentence, group in zip(sentences, hypotheses, strict=True)
     ]
 

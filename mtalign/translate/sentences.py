@@ -1,9 +1,9 @@
 """From sentences to one translation each, with any engine: nothing lost, nothing truncated.
 
-A sentence without letters is copied, equal sentences are translated once, a sentence over the
-engine's limit is translated in parts, and an empty result is replaced by the source text. What was cut
-into parts, came out empty or stopped at the length limit is reported; beyond that translations are not
-judged here.
+A sentence without letters, or in the target language already, is copied. What the memory knows is taken
+from there. Equal sentences are translated once, a sentence over the engine's limit is translated in parts,
+and an empty result is replaced by the source text. What was cut into parts or is still wrong after all
+attempts is reported.
 """
 
 from __future__ import annotations
@@ -12,66 +12,80 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mtalign.record import Issue, Severity
-from mtalign.translate.engine import Engine, Hypothesis
+from msgspec import structs
+
+from mtalign.document import Span
+from mtalign.record import Issue
+from mtalign.translate.engine import well_formed
 from mtalign.translate.limits import split_at_clauses
-from mtalign.translate.rerank import Encoder, rank
+from mtalign.translate.memory import Outcome, Sentence
+from mtalign.translate.retry import Best, best_translations
+from mtalign.translate.translator import Translator
 
 
 @dataclass(frozen=True)
 class Translations:
-    """One text per source sentence, in order and on one line each, and what should be looked at.
+    """What became of each source sentence, in order."""
 
-    The sentence numbers of the issues are those of the source sentences.
-    """
+    outcomes: tuple[Outcome, ...]
 
-    texts: tuple[str, ...]
-    issues: tuple[Issue, ...]
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """One text per source sentence, on one line each."""
+        return tuple(each.text for each in self.outcomes)
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What should be looked at; the sentence numbers are those of the source sentences."""
+        return tuple(
+            structs.replace(issue, sentences=(index,))
+            for index, each in enumerate(self.outcomes)
+            for issue in each.issues
+        )
 
 
 def translate_sentences(
-    sentences: Sequence[str], source: str, target: str, engine: Engine, encoder: Encoder | None = None
+    sentences: Sequence[str],
+    source: str,
+    target: str,
+    translator: Translator,
+    contexts: Sequence[str] | None = None,
 ) -> Translations:
     """Translate sentences, each for itself.
 
     Args:
-        sentences: the source sentences; line breaks and runs of white space inside are read as a space.
+        sentences: the source sentences; line breaks and runs of white space inside are read as a space,
+            lone surrogates as U+FFFD.
         source: language code of the sentences.
         target: language code of the translations.
-        engine: makes the hypotheses.
-        encoder: helps to choose among them; without one the engine's first is taken.
+        translator: makes the hypotheses, chooses among them, and remembers.
+        contexts: what stood before each sentence, for engines that can use it.
 
     Raises:
         ConfigError: the engine does not translate between these languages.
+        StoreError: the memory cannot be used.
     """
-    engine.check_languages(source, target)
-    lines = [one_line(sentence) for sentence in sentences]
-    limit = engine.limit(source, target)
-
-    def count(text: str) -> int:
-        return engine.count_tokens(text, source, target)
-
-    parts = {line: split_at_clauses(line, count, limit) for line in dict.fromkeys(lines) if has_letters(line)}
-    wanted = list(dict.fromkeys(span.of(line) for line, spans in parts.items() for span in spans))
-    best = dict(zip(wanted, _best(wanted, source, target, engine, encoder), strict=True))
-
-    texts: list[str] = []
-    issues: list[Issue] = []
-    for index, line in enumerate(lines):
-        spans = parts.get(line)
-        if spans is None:
-            texts.append(line)
-            continue
-        chosen = [(span.of(line), best[span.of(line)]) for span in spans]
-        gaps = [line[a.end : b.start] for a, b in pairwise(spans)]
-        texts.append(_rejoined(chosen, gaps))
-        issues += _issues(index, target, chosen, limit)
-    return Translations(tuple(texts), tuple(issues))
+    translator.check(source, target)
+    lines = [
+        Sentence(one_line(sentence), one_line(context))
+        for sentence, context in zip(sentences, contexts or [""] * len(sentences), strict=True)
+    ]
+    known = {line: Outcome(line.text) for line in lines if not has_letters(line.text)}
+    wanted = [line for line in dict.fromkeys(lines) if line not in known]
+    memory = translator.memory
+    if memory:
+        known |= memory.find(wanted, source, target, translator.signature)
+        wanted = [line for line in wanted if line not in known]
+    made = _translate(wanted, source, target, translator)
+    if memory:
+        memory.add(made.items(), source, target, translator.signature)
+    known |= made
+    return Translations(tuple(known[line] for line in lines))
 
 
 def one_line(text: str) -> str:
-    """Return the text with every run of white space made one space, and none outside."""
-    return " ".join(text.split())
+    """Return the text with every run of white space made one space, none outside, and no lone surrogate."""
+    return " ".join(well_formed(text).split())
 
 
 def has_letters(text: str) -> bool:
@@ -79,39 +93,66 @@ def has_letters(text: str) -> bool:
     return any(char.isalpha() for char in text)
 
 
-def _best(
-    wanted: list[str], source: str, target: str, engine: Engine, encoder: Encoder | None
-) -> list[Hypothesis]:
-    if not wanted:
-        return []
-    hypotheses = engine.translate(wanted, source, target)
-    if encoder:
-        hypotheses = rank(wanted, hypotheses, source, target, encoder=encoder)
-    return [each[0] for each in hypotheses]
+def _translate(
+    lines: Sequence[Sentence], source: str, target: str, translator: Translator
+) -> dict[Sentence, Outcome]:
+    """Translate different sentences that hold letters."""
+    engine = translator.engine
+    limit = engine.limit(source, target) if lines else 0
+
+    def count(text: str) -> int:
+        return engine.count_tokens(text, source, target)
+
+    made = {
+        line: Outcome(line.text, (_already_translated(target),))
+        for line in lines
+        if translator.judge and translator.judge.already_in(line.text, source, target)
+    }
+    spans = {line: split_at_clauses(line.text, count, limit) for line in lines if line not in made}
+    parts = {line: _parts(line, cuts) for line, cuts in spans.items()}
+    wanted = list(dict.fromkeys(part for each in parts.values() for part in each))
+    best = dict(zip(wanted, best_translations(wanted, source, target, translator), strict=True))
+    for line, cuts in spans.items():
+        gaps = [line.text[a.end : b.start] for a, b in pairwise(cuts)]
+        made[line] = _joined([(part.text, best[part]) for part in parts[line]], gaps, target, limit)
+    return made
 
 
-def _rejoined(parts: Sequence[tuple[str, Hypothesis]], gaps: Sequence[str]) -> str:
+def _parts(line: Sentence, cuts: Sequence[Span]) -> list[Sentence]:
+    """Return the parts of a sentence, each with what stands before it in the sentence as context too."""
+    if len(cuts) == 1:
+        return [line]
+    context = line.context
+    return [
+        Sentence(cut.of(line.text), one_line(f"{context} {line.text[: cut.start]}") if context else "")
+        for cut in cuts
+    ]
+
+
+def _joined(parts: Sequence[tuple[str, Best]], gaps: Sequence[str], target: str, limit: int) -> Outcome:
     """Put translated parts together with the white space that stood between the source parts.
 
     The source stands in for a part whose translation is empty, so that nothing disappears.
     """
-    texts = [each.text.strip() or part for part, each in parts]
-    return one_line("".join(text + gap for text, gap in zip(texts, [*gaps, ""], strict=True)))
-
-
-def _issues(index: int, target: str, parts: Sequence[tuple[str, Hypothesis]], limit: int) -> list[Issue]:
-    def issue(kind: str, severity: Severity, evidence: str) -> Issue:
-        return Issue(kind, severity, target, evidence, (index,))
-
+    texts = [best.hypothesis.text.strip() or part for part, best in parts]
     issues = []
     if len(parts) > 1:
         evidence = f"over the limit of {limit} tokens: translated in {len(parts)} parts"
-        issues.append(issue("split-sentence", "info", evidence))
-    for part, each in parts:
-        if not each.text.strip():
-            evidence = f"no translation; the source stands in: {part[:80]!r}"
-            issues.append(issue("empty-output", "error", evidence))
-        elif not each.complete:
-            evidence = f"stopped at the length limit: {each.text[-80:]!r}"
-            issues.append(issue("cut-output", "error", evidence))
-    return issues
+        issues.append(Issue("split-sentence", "info", target, evidence))
+    issues += [problem for _, best in parts for problem in _reported(best)]
+    return Outcome(
+        one_line("".join(text + gap for text, gap in zip(texts, [*gaps, ""], strict=True))),
+        tuple(issues),
+        min(best.hypothesis.score for _, best in parts),
+        next((best.origin for _, best in parts if best.origin), None),
+    )
+
+
+def _reported(best: Best) -> list[Issue]:
+    """Return what is wrong with a translation that was kept, each with the attempts to do better."""
+    tried = f" (tried too: {', '.join(best.tried)})" if best.tried else ""
+    return [structs.replace(each, evidence=f"{each.evidence}{tried}") for each in best.problems]
+
+
+def _already_translated(target: str) -> Issue:
+    return Issue("already-translated", "info", target, "kept as it is: the source is in the target language")
