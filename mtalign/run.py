@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
 from mtalign.align.side import Side, prepare
 from mtalign.align.tuples import tuples
@@ -164,7 +165,9 @@ def _align(work: _Work, models: Models) -> None:
         elif via[0] is not None and via[1] is not None:
             ordered[key] = compose(invert(via[0]), via[1])
         else:
-            ordered[key] = align(side(left), side(right), models.config.align)
+            numbers = [[each.paragraph for each in documents[lang].sentences] for lang in (left, right)]
+            anchors = Anchors(left_paragraphs=numbers[0], right_paragraphs=numbers[1])
+            ordered[key] = align(side(left), side(right), models.config.align, anchors)
     work.beads = ordered
 
 
