@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What a bead loses whose border lies in different paragraphs, in units of the median best 1-1 score.
-DISAGREEMENT = 0.15
+DISAGREEMENT = 0.3
 
 
 @dataclass(frozen=True)
