@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
 from mtalign.align.side import Side, prepare
 from mtalign.align.tuples import tuples
@@ -314,7 +315,9 @@ def _align(work: _Work, earlier: Record | None, models: Models) -> None:
         elif earlier and key in earlier.beads and all(old[x] == documents[x] for x in (left, right)):
             ordered[key] = earlier.beads[key]
         else:
-            ordered[key] = align(side(left), side(right), models.config.align)
+            numbers = [[each.paragraph for each in documents[lang].sentences] for lang in (left, right)]
+            anchors = Anchors(left_paragraphs=numbers[0], right_paragraphs=numbers[1])
+            ordered[key] = align(side(left), side(right), models.config.align, anchors)
     work.beads = ordered
 
 

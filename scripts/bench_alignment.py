@@ -149,7 +149,7 @@ def aligners(encoder: Remembering | Copies) -> dict[str, Aligner]:
         }
 
     def vecalign(src: list[str], tgt: list[str]) -> Beads:
-        found = sentweave.align(src, tgt, encoder.encode, alignment_max_size=4)
+        found = sentweave.align(src, tgt, sparing(encoder.encode, src, tgt), alignment_max_size=4)
         return {(tuple(b.src_indices), tuple(b.tgt_indices)) for b in found.alignments}
 
     return {
@@ -157,6 +157,23 @@ def aligners(encoder: Remembering | Copies) -> dict[str, Aligner]:
         "Vecalign's cost (sentweave)": vecalign,
         "Gale-Church (galechurch)": gale_church,
     }
+
+
+def sparing(
+    encode: Callable[[Sequence[str]], NDArray[np.float32]], *sides: Sequence[str]
+) -> Callable[[Sequence[str]], NDArray[np.float32]]:
+    """Return an encoder that embeds no runs of four sentences: no bead of four on two sides has one.
+
+    Sentweave asks for them all the same; they get the mean of their sentences.
+    """
+    fours = {" ".join(side[i : i + 4]): side[i : i + 4] for side in sides for i in range(len(side) - 3)}
+
+    def run(texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.concatenate(
+            [unit(encode(fours[t]).mean(axis=0, keepdims=True)) if t in fours else encode([t]) for t in texts]
+        )
+
+    return run
 
 
 def apart(beads: Beads) -> Beads:

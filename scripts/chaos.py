@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import random
 import resource
@@ -270,11 +271,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     import torch
-    import transformers  # noqa: F401
-
-    import mtalign.encode
-    import mtalign.runners.local
-    import mtalign.translate.transformers  # noqa: F401
 
     torch.set_num_threads(1)
     rng = random.Random(options.seed)
@@ -283,6 +279,7 @@ def main() -> None:
     config = subprocess_config(folder)
     inputs = toys.write_articles(folder / "in.jsonl", rows)
     scene = Scene(folder, inputs, config, [str(row["id"]) for row in rows])
+    warm_up(scene)
     expected, took = undisturbed(scene)
     size = sum(map(len, expected.values()))
     print(f"undisturbed: {options.articles} articles in {took:.1f} s, {size} bytes of records", flush=True)
@@ -301,6 +298,13 @@ def main() -> None:
         before = time.monotonic()
         print(f"{name}: {disturb()} [{time.monotonic() - before:.0f} s]", flush=True)
     shutil.rmtree(folder)
+
+
+def warm_up(scene: Scene) -> None:
+    """Do an article in this process, so that whatever is imported or compiled on first use is there."""
+    sys.argv = scene.arguments(scene.folder / "warm", "--limit", "2")
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        mtalign()
 
 
 def subprocess_config(folder: Path) -> Path:
