@@ -34,7 +34,8 @@ from mtalign.align.side import SentenceEncoder, prepare, unit
 from mtalign.align.tuples import tuples
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.counts import Counts, total
-from mtalign.evaluate.sentences import score_beads, score_tuples
+from mtalign.evaluate.beads import score_beads
+from mtalign.evaluate.tuples import score_tuples
 from mtalign.models import resolve
 
 JsonRow = dict[str, Any]
@@ -124,7 +125,9 @@ class Copies:
 @cache
 def shift(copy: int, dim: int) -> NDArray[np.float32]:
     """Return what is added to the vectors of a copy; those of two sentences of a text are about 0.5 apart."""
-    return 0.25 * unit(np.random.default_rng(copy).standard_normal((1, dim)).astype(np.float32))[0]
+    return np.asarray(
+        0.25 * unit(np.random.default_rng(copy).standard_normal((1, dim)).astype(np.float32))[0]
+    )
 
 
 # --- Aligners -------------------------------------------------------------------------------------------

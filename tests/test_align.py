@@ -52,12 +52,12 @@ def random_side(rng: np.random.Generator, base: NDArray[np.float32], noise: floa
     """Sentences without text: vectors near to those of the base."""
     count, dim = base.shape
     vectors = base + noise * rng.standard_normal(base.shape).astype(np.float32) / np.sqrt(dim)
-    return Side(unit(vectors), rng.uniform(60, 120, count))
+    return Side(unit(vectors), np.asarray(rng.uniform(60, 120, count)))
 
 
 def random_base(rng: np.random.Generator, count: int, dim: int = 128) -> NDArray[np.float32]:
     base = rng.standard_normal((count, dim)).astype(np.float32)
-    return base / np.linalg.norm(base, axis=1, keepdims=True)
+    return unit(base)
 
 
 # --- With the real encoder ---------------------------------------------------------------------------
