@@ -288,7 +288,7 @@ def overlaps(sets: Mapping[str, Sequence[JsonRow]], encoder: Remembering) -> Non
         cells = []
         for rows in sets.values():
             encoder.asked = 0
-            found = measure(rows, ours(encoder, BeadOptions(overlaps=kind)))  # type: ignore[arg-type]
+            found = measure(rows, ours(encoder, BeadOptions(overlaps=kind)))
             single = sum(len(sentence) for row in rows for sentence in row["src"] + row["tgt"])
             cells.append(f"{np.mean([*found.strict.values()]):.2f} | {encoder.asked / single:.2f}")
         print(f"| {kind} |", " | ".join(cells), "|", flush=True)
