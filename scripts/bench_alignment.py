@@ -33,8 +33,8 @@ from mtalign.align.beads import BeadOptions, align
 from mtalign.align.side import SentenceEncoder, prepare, unit
 from mtalign.align.tuples import tuples
 from mtalign.encode import Encoder, TokenVectors
-from mtalign.evaluate.counts import Counts, total
 from mtalign.evaluate.beads import score_beads
+from mtalign.evaluate.counts import Counts, total
 from mtalign.evaluate.tuples import score_tuples
 from mtalign.models import resolve
 

@@ -213,16 +213,21 @@ def test_anchors_that_cannot_hold_are_an_error(anchors: Anchors, message: str) -
 
 
 def test_paragraphs_and_headings_decide_where_vectors_do_not() -> None:
-    """Three sentences that are all alike against two: the paragraph says with which the middle one goes."""
-    base = np.ones((1, 8), np.float32)
-    left, right = (Side(unit(np.repeat(base, count, axis=0)), np.full(count, 50.0)) for count in (3, 2))
-    for split in (1, 2):
-        anchors = Anchors(left_paragraphs=[int(i >= split) for i in range(3)], right_paragraphs=[0, 1])
-        parts = [b for b in align(left, right, anchors=anchors) if b.left and b.right]
-        assert all(all((i >= split) == (b.right[0] == 1) for i in b.left) for b in parts)
-        headings = Anchors(left_headings=[split], right_headings=[1])
-        parts = [b for b in align(left, right, anchors=headings) if b.left and b.right]
-        assert all(split not in b.left or b.left == (split,) for b in parts)
+    """A sentence that is as near to the one before it as to the one behind it goes where they say."""
+    axes = np.eye(8, dtype=np.float32)
+    middle = unit(axes[:1] + axes[1:2])
+    left = Side(np.concatenate([axes[:1], middle, axes[1:]]), np.full(9, 50.0))
+    right = Side(axes, np.full(8, 50.0))
+
+    def partners(anchors: Anchors) -> tuple[int, ...]:
+        beads = align(left, right, BeadOptions(skip=-2.0), anchors)
+        return next(bead.left for bead in beads if 1 in bead.left)
+
+    rest = [2] * 6
+    assert partners(Anchors((), [0, 0, 1, *rest], [0, 1, *rest])) == (0, 1)
+    assert partners(Anchors((), [0, 1, 1, *rest], [0, 1, *rest])) == (1, 2)
+    assert partners(Anchors(left_headings=[2], right_headings=[1])) == (0, 1)
+    assert partners(Anchors(left_headings=[0], right_headings=[0])) == (1, 2)
 
 
 def test_paragraphs_that_differ_in_number_are_ignored(encoder: Encoder) -> None:
