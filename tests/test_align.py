@@ -191,7 +191,7 @@ def test_another_encoder_needs_no_tuning(encoder: Encoder, depth: int) -> None:
 def test_anchors_hold_against_the_vectors(encoder: Encoder) -> None:
     left, right = prepare(ENGLISH, encoder), prepare(UKRAINIAN, encoder)
     beads = align(left, right, anchors=Anchors(pairs=[(2, 1), (2, 2)]))
-    assert Bead((2,), (1, 2), next(b.score for b in beads if b.left == (2,))) in beads
+    assert any({2} <= {*b.left} and {1, 2} <= {*b.right} for b in beads)
     beads = align(left, right, anchors=Anchors(pairs=[(0, 4)]))
     assert any({0} <= {*b.left} and {4} <= {*b.right} for b in beads)
 
