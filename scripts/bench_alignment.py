@@ -33,8 +33,9 @@ from mtalign.align.beads import BeadOptions, align
 from mtalign.align.side import SentenceEncoder, prepare, unit
 from mtalign.align.tuples import tuples
 from mtalign.encode import Encoder, TokenVectors
+from mtalign.evaluate.beads import score_beads
 from mtalign.evaluate.counts import Counts, total
-from mtalign.evaluate.sentences import score_beads, score_tuples
+from mtalign.evaluate.tuples import score_tuples
 from mtalign.models import resolve
 
 JsonRow = dict[str, Any]
@@ -124,7 +125,9 @@ class Copies:
 @cache
 def shift(copy: int, dim: int) -> NDArray[np.float32]:
     """Return what is added to the vectors of a copy; those of two sentences of a text are about 0.5 apart."""
-    return 0.25 * unit(np.random.default_rng(copy).standard_normal((1, dim)).astype(np.float32))[0]
+    return np.asarray(
+        0.25 * unit(np.random.default_rng(copy).standard_normal((1, dim)).astype(np.float32))[0]
+    )
 
 
 # --- Aligners -------------------------------------------------------------------------------------------
@@ -285,7 +288,7 @@ def overlaps(sets: Mapping[str, Sequence[JsonRow]], encoder: Remembering) -> Non
         cells = []
         for rows in sets.values():
             encoder.asked = 0
-            found = measure(rows, ours(encoder, BeadOptions(overlaps=kind)))  # type: ignore[arg-type]
+            found = measure(rows, ours(encoder, BeadOptions(overlaps=kind)))
             single = sum(len(sentence) for row in rows for sentence in row["src"] + row["tgt"])
             cells.append(f"{np.mean([*found.strict.values()]):.2f} | {encoder.asked / single:.2f}")
         print(f"| {kind} |", " | ".join(cells), "|", flush=True)

@@ -259,7 +259,9 @@ def _matches(
 
 def _usual(best: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what each token has on the other side anyway."""
-    return (best.mean(axis=1) + _mean_of_best(best)) / 2
+    import numpy as np
+
+    return np.asarray((best.mean(axis=1) + _mean_of_best(best)) / 2, np.float32)
 
 
 # Machine code is kept on disk between runs. Inner loops run over neighbouring memory, without branches.
