@@ -184,7 +184,7 @@ def changed_config(models: Models, **parts: dict[str, Any]) -> Models:
             {"translate ru", "project", "check"},
         ),
     ],
-    ids=str,
+    ids=lambda each: str(sorted(each)),
 )
 def test_a_changed_option_redoes_its_stage_and_what_stands_on_it(
     work: Batch, tmp_path: Path, change: dict[str, Any], redone: set[str]
