@@ -8,11 +8,14 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check check-javascript bench docs screenshots clean help
+.PHONY: demo test test-ray check check-javascript audit bench chaos docs screenshots clean help
 
 help:
 	@echo "make demo    the main job on examples/summit: human translations, then machine ones"
 	@echo "make test    all tests"
+	@echo "make test-ray  the tests that start a Ray cluster on this machine"
+	@echo "make audit   known vulnerabilities in what is installed"
+	@echo "make chaos   runs that are disturbed: the figures of docs/reliability.md"
 	@echo "make check   ruff, mypy, import contracts; with node also the scripts of the report"
 	@echo "make bench   the benchmarks behind docs/benchmarks.md"
 	@echo "make docs    the pages that the code writes, then all of docs/ as a site in site/"
@@ -31,6 +34,18 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+test-ray: $(STAMP)
+	$(BIN)/pip install --quiet -e ".[ray]"
+	$(BIN)/python -m pytest -m ray
+
+audit: $(STAMP)
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --local --skip-editable
+
+chaos: $(STAMP)
+	$(BIN)/python scripts/chaos.py
+	$(BIN)/python scripts/bench_scale.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

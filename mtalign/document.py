@@ -94,11 +94,12 @@ class Document(Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if not self.id:
             raise InvalidDocument("a document needs an id that is not empty")
-        if lone := _SURROGATE.search(self.text):
-            raise InvalidDocument(
-                f"document {self.id!r}: lone surrogate at offset {lone.start()}; "
-                "the text is not valid Unicode and cannot be written as UTF-8"
-            )
+        for name, text in (("text", self.text), ("title", self.title or "")):
+            if lone := _SURROGATE.search(text):
+                raise InvalidDocument(
+                    f"document {self.id!r}: lone surrogate at offset {lone.start()}; "
+                    f"the {name} is not valid Unicode and cannot be written as UTF-8"
+                )
         self._check_sentences()
         self._check_entities()
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
+from mtalign.align.order import NON_MONOTONE, ReadingOrder, reading_order
 from mtalign.align.side import prepare
 from mtalign.align.tuples import tuples
 from mtalign.alignment import Bead
@@ -169,7 +170,8 @@ def _align_row(row: JsonRow, models: Models) -> JsonRow:
     left, right = (prepare(_whole(each), models.encoder) for each in (pair.src, pair.tgt))
     anchors = Anchors(pair.anchors, pair.src_paragraphs, pair.tgt_paragraphs)
     beads = align(left, right, models.config.align, anchors)
-    return {"id": pair.id, "beads": [_bead_row(bead) for bead in beads]}
+    warnings = _order_warnings({(pair.src_lang, pair.tgt_lang): reading_order(left, right)})
+    return {"id": pair.id, "beads": [_bead_row(bead) for bead in beads], **warnings}
 
 
 def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
@@ -187,7 +189,18 @@ def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
         "id": row.id,
         "tuples": [each.sents for each in grouped],
         "beads": {pair_key(*pair): [_bead_row(bead) for bead in found] for pair, found in beads.items()},
+        **_order_warnings({pair: reading_order(*(sides[lang] for lang in pair)) for pair in beads}),
     }
+
+
+def _order_warnings(orders: Mapping[tuple[str, str], ReadingOrder]) -> JsonRow:
+    """Return the field `warnings` of a row, if any of its pairs deserves one."""
+    found = [
+        {"pair": pair_key(*pair), "kind": NON_MONOTONE, "evidence": order.evidence}
+        for pair, order in orders.items()
+        if not order.is_monotone
+    ]
+    return {"warnings": found} if found else {}
 
 
 def _anchors(row: NWayRow, left: str, right: str) -> Anchors:

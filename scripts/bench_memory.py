@@ -23,9 +23,7 @@ from mtalign.translate.memory import Memory, Outcome, Sentence
 from mtalign.translate.sentences import translate_sentences
 from mtalign.translate.translator import Translator
 
-WORDS = (  # noqa: SIM905 (a sentence reads better than a list)
-    "the minister signed an agreement in Geneva on Monday after weeks of talks with its neighbours".split()
-)
+SENTENCE = "the minister signed an agreement in Geneva on Monday after weeks of talks with its neighbours"
 BATCH = 2000
 
 
@@ -59,9 +57,9 @@ class Refuser:
 
 def sentences(count: int) -> list[str]:
     """Return different sentences of 8 to 30 words."""
-    rng = random.Random(0)
+    rng, words = random.Random(0), SENTENCE.split()
     return [
-        " ".join([*rng.choices(WORDS, k=rng.randint(8, 30)), str(number)]).capitalize() + "."
+        " ".join([*rng.choices(words, k=rng.randint(8, 30)), str(number)]).capitalize() + "."
         for number in range(count)
     ]
 

@@ -2,8 +2,8 @@
 
 Usage: python scripts/bench_publish.py [--articles 500 2000] [--splits train=90,test=10]
 
-Each number of articles is published in a process of its own. The copies differ in a number that is put
-before the text, so that all copies of an article are near-duplicates: the hardest case for finding them.
+Each number of articles is published in a process of its own. The copies have the same text under other ids,
+so all of them are near-duplicates: the hardest case for finding them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mtalign.record import Record
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from corpus import NEWS, record  # noqa: E402  (tests/corpus.py)
+from corpus import NEWS, record  # tests/corpus.py
 
 
 def records(count: int) -> Iterator[Record]:

@@ -38,7 +38,7 @@ def mtalign(*args: str | Path, makes: Path | None = None, after: Path | None = N
 
 def products(run: Path, out: Path, *publish_options: str) -> None:
     """Publish, index and report one run."""
-    records = run / "records.jsonl"
+    records = max((run / "records").iterdir(), key=lambda each: each.stat().st_mtime)
     dataset, index, page = out / "dataset", out / "index", out / "report.html"
     mtalign("publish", run, "-o", dataset, *publish_options, makes=dataset, after=records)
     mtalign("search", "build", run, "-o", index, "-c", "starter", makes=index, after=records)

@@ -28,7 +28,7 @@ def overview(page: Page) -> None:
 
 def article(page: Page) -> None:
     """The rows, with the pointer on a name."""
-    page.locator("#filter").evaluate("node => node.scrollIntoView()")
+    page.locator(".legend").evaluate("node => node.scrollIntoView()")
     page.locator('.cell[data-lang="ko"] .mention').nth(1).hover()
     page.wait_for_timeout(200)
 

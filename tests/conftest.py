@@ -28,7 +28,7 @@ def encoder() -> Encoder:
 @pytest.fixture(scope="session")
 def trained_marian(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
     """A tiny Marian that translates the sentences of `checkpoints.pairs`."""
-    return train_marian(tmp_path_factory.mktemp("trained") / "marian")
+    return train_marian(tmp_path_factory.mktemp("trained") / "trained-marian")
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mtalign.align.anchors import Anchors
 from mtalign.align.band import windows
-from mtalign.align.beads import BeadOptions, align
+from mtalign.align.beads import BeadOptions, Overlaps, align
+from mtalign.align.order import reading_order
 from mtalign.align.side import Side, prepare, unit
 from mtalign.alignment import Bead, check_beads, invert
 from mtalign.encode import Encoder
+from mtalign.errors import InvalidAlignment
 
 ENGLISH = [
     "The river rose by two metres overnight.",
@@ -47,12 +52,12 @@ def random_side(rng: np.random.Generator, base: NDArray[np.float32], noise: floa
     """Sentences without text: vectors near to those of the base."""
     count, dim = base.shape
     vectors = base + noise * rng.standard_normal(base.shape).astype(np.float32) / np.sqrt(dim)
-    return Side(unit(vectors), rng.uniform(60, 120, count))
+    return Side(unit(vectors), np.asarray(rng.uniform(60, 120, count)))
 
 
 def random_base(rng: np.random.Generator, count: int, dim: int = 128) -> NDArray[np.float32]:
     base = rng.standard_normal((count, dim)).astype(np.float32)
-    return base / np.linalg.norm(base, axis=1, keepdims=True)
+    return unit(base)
 
 
 # --- With the real encoder ---------------------------------------------------------------------------
@@ -107,12 +112,12 @@ def test_unrelated_texts_score_low(encoder: Encoder) -> None:
         ([], UKRAINIAN),
         (ENGLISH, []),
         (ENGLISH[:1], UKRAINIAN[:1]),
-        (ENGLISH[:1], UKRAINIAN * 8),
+        (ENGLISH[:1], (UKRAINIAN * 9)[:50]),
         (["1 2 3", "2024", "4,000"], ["1 2 3", "2024", "4 000"]),
         (["...", "\u200b", "!"], ["?", "…"]),
         (ENGLISH, UKRAINIAN[::-1]),
         (ENGLISH[:3] * 3, UKRAINIAN[:3]),
-        (["Ok."], ["word " * 2_000]),
+        (ENGLISH[:2], ["слово " * 9_000, UKRAINIAN[1]]),
     ],
     ids=[
         "none",
@@ -124,7 +129,7 @@ def test_unrelated_texts_score_low(encoder: Encoder) -> None:
         "signs",
         "reversed",
         "chorus",
-        "10 kB",
+        "100 kB",
     ],
 )
 def test_any_text_goes_through(encoder: Encoder, left: list[str], right: list[str]) -> None:
@@ -134,6 +139,127 @@ def test_any_text_goes_through(encoder: Encoder, left: list[str], right: list[st
 def test_more_sentences_in_a_bead_on_request(encoder: Encoder) -> None:
     whole = " ".join(ENGLISH[:3])
     assert both(encoder, [whole, *ENGLISH[3:]], UKRAINIAN) == "0-0,1,2; 1-3; 2-4; 3-5"
+
+
+def test_content_that_moved_across_a_border_makes_one_bead_of_two_sentences_each(encoder: Encoder) -> None:
+    left = [f"{ENGLISH[0]} {ENGLISH[1]}", ENGLISH[2], *ENGLISH[3:]]
+    right = [UKRAINIAN[0], f"{UKRAINIAN[1]} {UKRAINIAN[2]}", *UKRAINIAN[3:]]
+    assert both(encoder, left, right) == "0,1-0,1; 2-2; 3-3; 4-4"
+
+
+@pytest.mark.parametrize("overlaps", ["mean", "hybrid", "text"])
+def test_overlaps_are_read_as_text_where_they_matter(encoder: Encoder, overlaps: Overlaps) -> None:
+    left = [f"{ENGLISH[0]} {ENGLISH[1]}", *ENGLISH[2:]]
+    asked: list[str] = []
+
+    class Counting:
+        depth = encoder.depth
+        token_vectors = encoder.token_vectors
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            asked.extend(texts)
+            return encoder.encode(texts)
+
+    sides = prepare(left, Counting()), prepare(UKRAINIAN, Counting())
+    assert notation(align(*sides, BeadOptions(overlaps=overlaps))) == "0-0,1; 1-2; 2-3; 3-4; 4-5"
+    runs = set(asked) - {*left, *UKRAINIAN}
+    every = sum(len(side) - length + 1 for side in (left, UKRAINIAN) for length in (2, 3))
+    expected = {"mean": runs == set(), "hybrid": 0 < len(runs) < every / 2, "text": len(runs) == every}
+    assert expected[overlaps]
+
+
+@pytest.mark.parametrize("depth", [4, 8])
+def test_another_encoder_needs_no_tuning(encoder: Encoder, depth: int) -> None:
+    """The lower layers of the encoder, averaged, are an encoder with another depth and other cosines."""
+
+    class Cut:
+        def __init__(self) -> None:
+            self.depth = depth
+            self.token_vectors = encoder.token_vectors
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            means = [each.vectors[0].mean(axis=0) for each in encoder.token_vectors(texts, [depth])]
+            return unit(np.array(means))
+
+    left, right = prepare(ENGLISH, Cut()), prepare([*UKRAINIAN[:4], *UKRAINIAN[5:]], Cut())
+    assert notation(align(left, right)) == "0-0; 1-1; 2-2; 3-3; 4-; 5-4"
+
+
+# --- What is known beforehand -----------------------------------------------------------------------------
+
+
+def test_anchors_hold_against_the_vectors(encoder: Encoder) -> None:
+    left, right = prepare(ENGLISH, encoder), prepare(UKRAINIAN, encoder)
+    beads = align(left, right, anchors=Anchors(pairs=[(2, 1), (2, 2)]))
+    assert any({2} <= {*b.left} and {1, 2} <= {*b.right} for b in beads)
+    beads = align(left, right, anchors=Anchors(pairs=[(0, 4)]))
+    assert any({0} <= {*b.left} and {4} <= {*b.right} for b in beads)
+
+
+@pytest.mark.parametrize(
+    ("anchors", "message"),
+    [
+        (Anchors(pairs=[(1, 3), (2, 2)]), "cross"),
+        (Anchors(pairs=[(0, 6)]), "outside"),
+        (Anchors(pairs=[(0, 0), (0, 3)]), "a bead of 5 sentences"),
+        (Anchors(left_paragraphs=[0, 1]), "2 paragraph numbers for 6 left sentences"),
+    ],
+)
+def test_anchors_that_cannot_hold_are_an_error(anchors: Anchors, message: str) -> None:
+    rng = np.random.default_rng(3)
+    sides = random_side(rng, random_base(rng, 6)), random_side(rng, random_base(rng, 6))
+    with pytest.raises(InvalidAlignment, match=message):
+        align(*sides, anchors=anchors)
+
+
+def test_paragraphs_and_headings_decide_where_vectors_do_not() -> None:
+    """A sentence that is as near to the one before it as to the one behind it goes where they say."""
+    axes = np.eye(8, dtype=np.float32)
+    middle = unit(axes[:1] + axes[1:2])
+    left = Side(np.concatenate([axes[:1], middle, axes[1:]]), np.full(9, 50.0))
+    right = Side(axes, np.full(8, 50.0))
+
+    def partners(anchors: Anchors) -> tuple[int, ...]:
+        beads = align(left, right, BeadOptions(skip=-2.0), anchors)
+        return next(bead.left for bead in beads if 1 in bead.left)
+
+    rest = [2] * 6
+    assert partners(Anchors((), [0, 0, 1, *rest], [0, 1, *rest])) == (0, 1)
+    assert partners(Anchors((), [0, 1, 1, *rest], [0, 1, *rest])) == (1, 2)
+    assert partners(Anchors(left_headings=[2], right_headings=[1])) == (0, 1)
+    assert partners(Anchors(left_headings=[0], right_headings=[0])) == (1, 2)
+
+
+def test_paragraphs_that_differ_in_number_are_ignored(encoder: Encoder) -> None:
+    left, right = prepare(ENGLISH, encoder), prepare(UKRAINIAN, encoder)
+    odd = Anchors(left_paragraphs=[0, 0, 1, 1, 2, 2], right_paragraphs=[0, 0, 0, 1, 1, 1])
+    assert align(left, right, anchors=odd) == align(left, right)
+
+
+# --- Order ------------------------------------------------------------------------------------------------
+
+
+def test_reversed_and_moved_sentences_are_reported(encoder: Encoder) -> None:
+    left = prepare(ENGLISH, encoder)
+    same = reading_order(left, prepare(UKRAINIAN, encoder))
+    assert same.order == 1
+    assert same.is_monotone
+    assert not same.crossing
+    turned = reading_order(left, prepare(UKRAINIAN[::-1], encoder))
+    assert turned.order == -1
+    assert not turned.is_monotone
+    moved = reading_order(left, prepare([*UKRAINIAN[1:3], UKRAINIAN[0], *UKRAINIAN[3:]], encoder))
+    assert moved.crossing == ((0, 2),)
+    assert moved.is_monotone
+    assert reading_order(left, prepare([], encoder)).pairs == 0
+
+
+def test_a_side_in_the_wrong_language_scores_low(encoder: Encoder) -> None:
+    """The right text is missing: another article stands in its place, in a third language."""
+    wrong = ["El gato duerme.", "La receta lleva harina.", "El partido terminó sin goles.", "Llueve en Lima."]
+    left = prepare(ENGLISH, encoder)
+    good = [b.score for b in align(left, prepare(UKRAINIAN, encoder))]
+    assert all(b.score < min(good) for b in align(left, prepare(wrong, encoder)))
 
 
 # --- Properties, on vectors alone ----------------------------------------------------------------------

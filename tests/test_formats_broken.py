@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 import zlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mtalign.formats import docbin, reading
@@ -56,7 +58,6 @@ CASES: list[tuple[str, str, int | None, str]] = [
     ("labelstudio", "tasks.json", 7, "task 6"),
     ("docbin", "truncated.spacy", None, "cut off"),
     ("docbin", "text.spacy", None, "no DocBin"),
-    ("docbin", "userdata.spacy", None, "user data"),
     ("docbin", "across.spacy", 1, "from one paragraph into another"),
     ("tmx", "truncated.tmx", None, r"truncated.tmx:6: not well-formed"),
     ("tmx", "entity.tmx", None, r"entity.tmx:6: entity &x; is not expanded"),
@@ -88,7 +89,7 @@ GOOD = {
     "brat": ["good"],
     "iob2": ["first", "last"],
     "labelstudio": ["1", "7"],
-    "docbin": ["across-2", "good-1"],
+    "docbin": ["across-2", "good-1", "userdata-1"],
     "tmx": ["f", "a", "g"],
     "tsv": ["a", "e"],
     "xliff": ["first", "last", "t1"],
@@ -164,6 +165,28 @@ def test_what_follows_a_line_that_is_too_long_is_read(
     assert isinstance(second, Rejected)
     assert second.line == 2
     assert "more than 50 are not read" in second.reason
+
+
+def test_a_pickle_in_the_user_data_of_a_docbin_is_not_unpacked(tmp_path: Path) -> None:
+    from spacy.tokens import Doc, DocBin
+    from spacy.vocab import Vocab
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return open, (str(tmp_path / "sprung"), "w")
+
+    store = DocBin(store_user_data=True)
+    store.add(Doc(Vocab(), words=["Lviv"]))
+    # As msgpack-numpy writes arrays of objects.
+    array = {b"nd": True, b"type": "|O", b"kind": b"O", b"shape": [1], b"data": pickle.dumps(Trap())}
+    store.user_data = [msgspec.msgpack.encode([array])]
+    store.to_disk(tmp_path / "trap.spacy")
+    (found,) = read_articles([str(tmp_path / "trap.spacy")], "en")
+    assert isinstance(found, Found)
+    assert found.left_out == {"user data": 1}
+    assert not (tmp_path / "sprung").exists()
+    pickle.loads(pickle.dumps(Trap()))  # noqa: S301  (the trap itself works)
+    assert (tmp_path / "sprung").exists()
 
 
 def test_a_small_file_that_inflates_without_end_is_refused(

@@ -231,6 +231,8 @@ def test_translations_beside_texts(tmp_path: Path) -> None:
     assert {lang: each.text for lang, each in a.article.translations.items()} == {"ko": "하나."}
     assert (b.article.source.id, b.article.translations["uk"].text) == ("b", "Два.")
     assert (c.article.source.id, c.article.source.lang) == ("c", "it")
+    again = read(f"{tmp_path}/./a.txt", f"{tmp_path}/./a.ko.txt")
+    assert [each.article for each in again] == [a.article]
     (alone,) = read(str(tmp_path / "a.ko.txt"))
     assert alone.article.source.lang == "ko"
 
@@ -239,9 +241,10 @@ def test_translations_with_mentions_beside_brat(tmp_path: Path) -> None:
     write(tmp_path / "a.txt", "Lviv.")
     write(tmp_path / "a.ann", "T1\tLOC 0 4\tLviv\n")
     write(tmp_path / "a.uk.txt", "У Львові.")
-    write(tmp_path / "a.uk.ann", "T1\tLOC 2 8\tЛьвові\n")
+    write(tmp_path / "a.uk.ann", "T1\tLOC 2 8\tЛьвові\nR1\tIn Arg1:T1 Arg2:T1\n")
     (found,) = read(*find_inputs([str(tmp_path)], "brat"), format="brat")
     assert found.article.translations["uk"].entities[0].span == Span(2, 8)
+    assert found.left_out == {"relations": 1}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from mtalign.publish import ModelUse, publish
 from mtalign.publish.chart import histogram
 from mtalign.publish.croissant import check
 from mtalign.publish.existing import BEGIN, END, front_matter, merged
+from mtalign.review import Review, add_reviews
 from mtalign.store import Writer
 
 
@@ -101,7 +102,8 @@ def test_the_histogram_is_a_picture_with_every_count() -> None:
     root = ElementTree.fromstring(picture)  # noqa: S314  (our own text)
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"3", "1,200", "0.9–1.0"} <= set(texts)
-    heights = [float(each.get("height", "")) for each in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
+    bars = list(root.iter("{http://www.w3.org/2000/svg}rect"))[1:]  # the first is the ground
+    heights = [float(each.get("height", "")) for each in bars]
     assert heights[9] == max(heights) > heights[0] > heights[1] == 0
 
 
@@ -150,6 +152,26 @@ def test_the_command_reports_what_it_did(tmp_path: Path) -> None:
     assert (shown["articles"], shown["scanned"], shown["pushed"]) == (2, {}, None)
     assert shown["removed"] == []
     assert shown["rows"]["ner-uk"]["train"] == sum(len(each.targets["uk"].sentences) for each in news()[:2])
+
+
+def test_the_command_publishes_what_was_reviewed(tmp_path: Path) -> None:
+    first, second = news()[:2]
+    with Writer(tmp_path / "run", {}) as run:
+        run.add(first)
+        run.add(second)
+    mention = first.projections["ko"][0]
+    assert mention.entity is not None
+    seen = first.targets["ko"].sentence_texts()[0]
+    span = mention.entity.span
+    add_reviews(
+        tmp_path / "run",
+        [Review(first.id, "ko", "accept", (0,), seen, entity=mention.source, start=span.start, end=span.end)],
+    )
+    args = ["publish", str(tmp_path / "run"), "-o", str(tmp_path / "out"), "--reviewed-only", "--json"]
+    shown = json.loads(CliRunner().invoke(app, args).stdout)
+    removed = {what: number for name, what, number in shown["removed"] if name == "reviewed-only"}
+    mentions = sum(p.entity is not None for found in first.projections.values() for p in found)
+    assert (shown["articles"], removed) == (1, {"articles": 1, "mentions": mentions - 1})
 
 
 def test_options_of_the_hub_need_a_repository(tmp_path: Path) -> None:

@@ -164,6 +164,25 @@ def test_people_s_prose_configs_and_files_are_kept_and_stale_tables_go(dataset: 
     assert "pairs-en-de/train-00000-of-00001.parquet" not in now
 
 
+def test_what_people_put_into_the_folder_is_not_pushed_and_not_named(hub: Hub, tmp_path: Path) -> None:
+    out = tmp_path / "news"
+    publish(news()[:1], out, name="One article")
+    readme = out / "README.md"
+    extra = "configs:\n- config_name: mine\n  data_files: mine.parquet\n"
+    readme.write_text(readme.read_text(encoding="utf-8").replace("configs:\n", extra), encoding="utf-8")
+    (out / "mine.parquet").write_bytes(b"private")
+    made = publish(news()[:1], out, name="One article")
+    assert "config_name: mine" in readme.read_text(encoding="utf-8")
+    for _ in range(2):
+        push_now(made)
+        files = hub.files(REPOSITORY)
+        assert "mine.parquet" not in files
+        assert "mine" not in [
+            each["config_name"]
+            for each in yaml.safe_load(files["README.md"].decode().split("---\n")[1])["configs"]
+        ]
+
+
 # --- what goes wrong --------------------------------------------------------------------------------
 
 

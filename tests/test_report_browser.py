@@ -18,6 +18,8 @@ from mtalign.cli import app
 from mtalign.document import Document
 from mtalign.record import Issue, Record
 from mtalign.report import write
+from mtalign.report.article import article_view
+from mtalign.report.find import find_entry
 from mtalign.report.page import Shown
 from mtalign.report.serve import ReportServer
 from mtalign.report.write import write_report
@@ -114,6 +116,21 @@ def test_a_name_is_found_in_every_script_through_the_links(page: Page, typed: st
     assert typed.casefold() in {each.casefold() for each in highlighted(page, "found")}
     page.keyboard.press("Escape")
     assert visible_rows(page) == total
+
+
+def test_the_page_reads_itself_as_the_search_files_say_it(page: Page) -> None:
+    told = find_entry(article_view(SUMMIT), "")
+    (read,) = page.evaluate("readArticles().map(({element, ...rest}) => rest)")
+    for row, other in zip(told["rows"], read["rows"], strict=True):
+        assert row["anchor"] == other["anchor"]
+        for cell, seen in zip(row["cells"], other["cells"], strict=True):
+            assert {
+                **cell,
+                **{key: sorted(set(seen[key])) for key in seen if key not in ("lang", "texts")},
+            } == cell
+            assert (cell["lang"], cell["texts"]) == (seen["lang"], seen["texts"])
+    forms = {number: (label, set(names)) for number, label, names in told["names"]}
+    assert {number: (label, set(names)) for number, label, names in read["names"]} == forms
 
 
 def test_filters_by_label_issue_confidence_and_language_narrow_together(page: Page) -> None:

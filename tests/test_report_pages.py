@@ -5,11 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from corpus import news
@@ -260,6 +264,20 @@ def test_a_catalog_is_made_anew_when_the_records_change(tmp_path: Path) -> None:
     (run.path / CATALOG).write_bytes(b"not a database at all")
     with serving(Run(run.path)) as server:
         assert server.catalog.total().articles == 2
+
+
+def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
+    run = written(tmp_path / "run", summit())
+    code = "from mtalign.cli import main; main()"
+    command = [sys.executable, "-c", code, "report", str(run.path), "--serve", "--title", "Gipfel"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        with urlopen(address, timeout=30) as answer:  # noqa: S310  (an address of our own)
+            assert "<h1><bdi>Gipfel</bdi></h1>" in answer.read().decode()
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (0, "")
 
 
 def test_the_command_wants_a_file_or_to_serve(tmp_path: Path) -> None:

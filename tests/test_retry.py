@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -10,7 +11,7 @@ from checkpoints import m2m100
 from test_translate import Reverser, document, whole
 
 from mtalign.check import Judge, Limits
-from mtalign.config import Config, EncoderConfig, EngineConfig, TermsConfig, TranslatorConfig
+from mtalign.config import Config, EncoderConfig, EngineConfig, TermsConfig, TranslatorConfig, load
 from mtalign.encode import Encoder
 from mtalign.errors import ConfigError
 from mtalign.load import Models
@@ -119,7 +120,7 @@ def test_rungs_that_the_engine_cannot_take_are_passed_over() -> None:
     engine = Phrasebook({SOURCE: [LOOP]}, capabilities=Capabilities())
     result = translate(engine, *DEFAULT_LADDER)
     assert len(engine.asked) == 1
-    assert kinds(result) == ["repetition", "length-ratio"][: len(result.issues)]
+    assert "repetition" in kinds(result)
 
 
 def test_the_fallback_engine_is_asked_last_and_named() -> None:
@@ -322,5 +323,44 @@ def test_an_article_through_a_model_that_fails_everywhere(models: Models) -> Non
 
 def test_models_are_named_with_their_licences(models: Models) -> None:
     used = {each.role: each.license for each in models.find(["ko"])}
-    assert set(used) == {"encoder", "translator ko", "fallback ko"}
+    assert used == {"encoder": "mit", "translator ko": None, "fallback ko": None}
     assert models.signature(["ko"]).count("#") == 3  # a fingerprint each
+
+
+def test_everything_around_an_engine_is_set_in_yaml(tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("source\tko\nbank\t은행\n", encoding="utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"""
+encoder: {{model: starter:e5-small}}
+terms: {{glossary: {tmp_path / "terms.tsv"}, protect: [url, quantity]}}
+translate:
+  ko:
+    model: some/folder
+    candidates: 3
+    weights: {{cosine: 2, script: 0}}
+    ladder: [{{no_repeat: 4}}, {{fallback: true, beam_size: 2}}]
+    fallback: {{engine: ctranslate2, model: other/folder, options: {{beam_size: 2}}}}
+    context: previous
+    context_sentences: 2
+""",
+        encoding="utf-8",
+    )
+    config = load(path)
+    chosen = config.translate["ko"]
+    assert chosen.ladder == (Rung(no_repeat=4), Rung(beam_size=2, fallback=True))
+    assert chosen.weights.cosine == 2
+    assert chosen.fallback
+    assert chosen.fallback.engine == "ctranslate2"
+    assert Models(config).terms == Terms((Term("bank", (("ko", "은행"),)),), ("url", "quantity"))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("no_repeat: 4", "no_repeat: 0"), encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match="says nothing"):
+        load(path)
+
+
+def test_the_memory_is_no_part_of_what_makes_a_record(models: Models, tmp_path: Path) -> None:
+    elsewhere = Models(models.config, tmp_path / "other.sqlite")
+    assert elsewhere.signature(["ko"]) == models.signature(["ko"])
+    assert elsewhere.signature([]) != models.signature(["ko"])

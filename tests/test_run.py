@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,10 @@ from mtalign.evaluate import (
     read_rows,
     to_rows,
 )
-from mtalign.formats.articles import Found, find_inputs, read_articles
+from mtalign.formats.articles import Found, read_articles
 from mtalign.load import Models
-from mtalign.record import Record, Rejected
-from mtalign.run import Report, process_article, run_batch
-from mtalign.store import Run, Writer
+from mtalign.record import Record
+from mtalign.run import process_article
 from mtalign.translate.options import TransformersOptions
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "summit"
@@ -85,68 +82,6 @@ def test_the_same_article_gives_the_same_record(summit: Record, models: Models) 
 def test_a_missing_translator_is_a_configuration_error(models: Models) -> None:
     with pytest.raises(ConfigError, match=r"translate\.pl"):
         process_article(Article(Document("a", "en", "Hello.")), ["pl"], models)
-
-
-ROW = {"id": "a", "text": "Rain fell on Seoul.", "translations": {"ko": "서울에 비가 내렸다."}}
-
-
-def batch(folder: Path, rows: Sequence[dict[str, Any]], models: Models) -> tuple[Report, Run]:
-    """Run a batch over `rows`, as the command does."""
-    (folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    files = find_inputs([str(folder / "in.jsonl")])
-    path = folder / "run"
-    done = Run(path).done() if path.exists() else {}
-    with Writer(path, {"targets": ["ko"]}) as writer:
-        writer.forget_rejects(files)
-        inputs = read_articles(files, "en")
-        report = run_batch(inputs, ["ko"], models, writer, done=done, progress=lambda _: None)
-    return report, Run(path)
-
-
-def test_a_second_start_does_only_what_changed(tmp_path: Path, models: Models) -> None:
-    rows = [ROW, {**ROW, "id": "b"}]
-    report, _ = batch(tmp_path, rows, models)
-    assert (report.done, report.skipped, report.exit_code) == (2, 0, 0)
-    report, _ = batch(tmp_path, rows, models)
-    assert (report.done, report.skipped) == (0, 2)
-    rows[1] = {**ROW, "id": "b", "text": "Snow fell on Seoul."}
-    report, run = batch(tmp_path, rows, models)
-    assert (report.done, report.skipped) == (1, 1)
-    assert [record.source.text for record in run.records()] == ["Rain fell on Seoul.", "Snow fell on Seoul."]
-
-
-def test_one_bad_article_never_stops_the_rest(tmp_path: Path, models: Models) -> None:
-    rows = [
-        ROW,
-        {**ROW, "id": "b", "entities": [{"id": "e", "start": 3, "end": 99, "label": "LOC"}]},
-        {**ROW, "text": "The same id again."},
-        {**ROW, "id": "c"},
-    ]
-    report, run = batch(tmp_path, rows, models)
-    assert (report.done, report.rejected, report.exit_code) == (2, 2, 1)
-    assert [record.id for record in run.records()] == ["a", "c"]
-    rejects = {each.line: each.reason for each in run.rejects()}
-    assert "not inside the text" in rejects[2]
-    assert "used twice" in rejects[3]
-
-
-def test_a_mended_article_is_no_longer_rejected(tmp_path: Path, models: Models) -> None:
-    batch(tmp_path, [ROW, {**ROW, "id": "b", "text": " "}], models)
-    report, run = batch(tmp_path, [ROW, {**ROW, "id": "b"}], models)
-    assert (report.done, report.skipped, report.rejected) == (1, 1, 0)
-    assert run.rejects() == []
-
-
-def test_what_nobody_expected_becomes_a_reject(tmp_path: Path, models: Models) -> None:
-    class Broken(Models):
-        def signature(self, translated: Any) -> str:  # noqa: ARG002
-            raise RuntimeError("the cable was pulled")
-
-    broken = Broken(models.config)
-    report, run = batch(tmp_path, [ROW], broken)
-    assert report.exit_code == 1
-    (reject,) = run.rejects()
-    assert reject == Rejected("internal error: RuntimeError('the cable was pulled')", reject.path, 1, "a")
 
 
 @pytest.mark.parametrize(

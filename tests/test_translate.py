@@ -311,3 +311,44 @@ def test_many_documents_become_what_each_would_alone() -> None:
         [("empty-output", (1,))],
     ]
     assert together[2].issues[1].evidence.startswith("title: ")
+
+
+class Echo(Reverser):
+    """An engine that says everything as it is."""
+
+    def _reversed(self, sentence: str) -> str:
+        return sentence
+
+
+_SENTENCES = st.sampled_from(
+    [
+        "The port reopened on Monday.",
+        "Nobody was hurt, said the harbour master.",
+        "“We will rebuild,” she said.",
+        "Ships came from Busan (see the map).",
+    ]
+)
+_BLOCKS = st.one_of(
+    st.lists(_SENTENCES, min_size=1, max_size=3).map(" ".join),
+    st.sampled_from(["STORM CLOSES PORT", "What we know so far", "(Photo: a harbour at dusk)", "* * *"]),
+    st.lists(st.sampled_from(["- first point", "• second point", "1. third point"]), min_size=1).map(
+        "\n".join
+    ),
+)
+_BREAKS = st.sampled_from(["\n\n", "\n \n", "\n\n\n", "\n\n  ", "\r\n\r\n", "\n\n\t"])
+
+
+@given(_SENTENCES, st.lists(st.tuples(_BREAKS, _BLOCKS), max_size=6), _blanks, _blanks)
+def test_paragraphs_bullets_headlines_and_captions_survive_exactly(
+    first: str, rest: list[tuple[str, str]], lead: str, tail: str
+) -> None:
+    text = lead + first + "".join(gap + block for gap, block in rest) + tail
+    source = segment(Document("layout", "en", text))
+    made = translate(source, "ru", Echo(), whole)
+    assert made.document.text == text
+    assert made.document.sentences == source.sentences
+
+
+def test_a_title_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(InvalidDocument, match="title is not valid Unicode"):
+        Document("test", "en", "Fine.", title="not \udc80 fine")

@@ -25,8 +25,8 @@ _CELLS = 4_000_000  # what all windows together may hold where anchors are too f
 _DIMENSIONS = 96  # enough to find nearest sentences, a quarter of the work
 _NEAR = 8  # an anchor counts if another one lies within so many sentences on both sides
 
-_NARROW_ROWS = 24
-_PAD = 8  # right sentences of a narrow window on either side of the beads
+_NARROW_ROWS = 16
+_PAD = 6  # right sentences of a narrow window on either side of the beads
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -130,7 +130,7 @@ def _anchors(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[tupl
 
     forth, back = nearest(left, right)
     mutual = [(i, int(j)) for i, j in enumerate(forth) if back[j] == i]
-    chain = np.array(_longest_rising(mutual), np.int64).reshape(-1, 2)
+    chain = np.array(longest_rising(mutual), np.int64).reshape(-1, 2)
     close = (np.diff(chain, axis=0) <= _NEAR).all(axis=1)
     kept = np.zeros(len(chain), bool)
     kept[1:] |= close
@@ -163,7 +163,7 @@ def nearest(
     return forth, back
 
 
-def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the longest part of the pairs, given by rising i, in which j rises too (patience sorting)."""
     lasts: list[int] = []
     heads: list[int] = []

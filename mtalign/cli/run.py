@@ -1,8 +1,13 @@
-"""`mtalign run` and `mtalign status`."""
+"""`mtalign run`, and `mtalign status` beside it."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,39 +27,43 @@ from mtalign.cli.common import (
     read_config,
     table,
 )
+from mtalign.cli.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from mtalign.batch import Report, Runner
     from mtalign.config import Config
     from mtalign.formats.articles import Found
-    from mtalign.load import UsedModel
+    from mtalign.load import Models, UsedModel
+    from mtalign.observe import Observer
     from mtalign.record import Rejected
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("run", epilog=_RUN_EXAMPLES)(run)
-    app.command("status", epilog="Example: mtalign status RUN --json")(status)
+    app.command("status", epilog="Example: mtalign status RUN --watch 10")(status)
 
 
 _RUN_EXAMPLES = (
     "Examples: mtalign run news.jsonl --to ko,uk,ru -o RUN | "
     "mtalign run article.txt --to ko -c starter -o RUN --entities spacy | "
     "mtalign run folder/ --to uk,ru -o RUN --dry-run | "
+    "mtalign run folder/ --to uk,ru -o /shared/RUN --shard 2/8 | "
     "mtalign run rows.parquet --columns text=body,translations.ko=korean --to ko,uk -o RUN"
 )
 
 
 def run(
     articles: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Files (text, JSONL, Parquet, HTML, brat, IOB2, Label Studio, DocBin, TMX, TSV, XLIFF 2), "
             "folders of them, dataset folders, hub:OWNER/NAME, or - for standard input."
         ),
-    ],
-    to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")],
+    ] = None,
+    to: Annotated[str, typer.Option("--to", help="Target languages, for example ko,uk,ru.")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run directory.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     source: Annotated[str, typer.Option("--from", help="Language of articles that do not say.")] = "en",
@@ -71,49 +80,247 @@ def run(
     ] = None,
     memory: MemoryOption = None,
     no_memory: NoMemoryOption = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Ids, or patterns such as news-*, with commas; the other articles wait."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, help="Work on so many articles at most.")
+    ] = None,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Try again the articles that failed at an earlier start.")
+    ] = False,
+    shard: Annotated[
+        str,
+        typer.Option("--shard", help="This machine's part of the work, for example 2/8: the second of 8."),
+    ] = "1/1",
+    runner: Annotated[str, typer.Option("--runner", help="local, or ray: a Ray cluster.")] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes, each with its own models (default: what fits)."),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="Of a Ray cluster (default: one on this machine).")
+    ] = None,
+    ray_gpus: Annotated[float, typer.Option("--ray-gpus", min=0, help="GPUs for each Ray worker.")] = 0.0,
+    together: Annotated[
+        int | None,
+        typer.Option(
+            "--together", min=1, help="Characters of text translated together; 1: each article for itself."
+        ),
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option("--metrics", help="Keep a file in Prometheus' text format up to date.")
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Write where time went: RUN/profile.svg.")
+    ] = False,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Bring the run directory of an older mtalign up to date first.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Translate, align, project and check articles into a run directory. Start it again to resume."""
+    """Translate, align, project and check articles into a run directory. Start it again to resume.
+
+    An interrupt lets the articles under work be finished, a second one stops at once.
+    """
+    from mtalign.batch import TOGETHER, Job, Selection, run_batch
     from mtalign.errors import UsageError
     from mtalign.formats.articles import find_inputs, read_articles
     from mtalign.load import Models
-    from mtalign.run import run_batch
-    from mtalign.store import Run, Writer, is_run
+    from mtalign.observe import Observer
+    from mtalign.store import Share, claim
 
+    if migrate:
+        _migrate(out)
+        if not articles:
+            return
+    if not articles:
+        raise UsageError("name the articles: files, folders, or - for standard input")
     targets = languages(to)
     if source in targets:
         raise UsageError(f"{source!r} is the language of the articles, so it cannot be a target")
     settings = _with_entities(read_config(config), entities)
+    selection = Selection(
+        tuple(part.strip() for each in only or () for part in each.split(",") if part.strip()),
+        limit,
+        retry_rejected,
+        Share.parse(shard),
+    )
+    home = languages(source)[0]
     files = find_inputs(articles, format)
     mapped = dict(settings.columns) if columns is None else _columns(columns)
-    inputs = list(read_articles(files, languages(source)[0], format, mapped))
-    models = Models(settings, chosen_memory(memory, no_memory))
+    remembered = chosen_memory(memory, no_memory)
+    models = Models(settings, remembered)
     # Everything that can stop the run as a whole is found out here, before anything is written.
-    used = models.find(_to_translate(inputs, targets))
+    read = partial(read_articles, files, home, format, mapped)
+    plan = _plan(files, read(), targets)
+    used = models.find(lang for lang in targets if plan.to_translate[lang])
     if dry_run:
-        _show_plan(inputs, targets, used, as_json)
+        _show_plan(plan, used, as_json)
         return
     if out is None:
         raise UsageError("say where the results go: -o RUN")
-    manifest = {
+    work = _runner(runner, workers, ray_address, ray_gpus, models)
+    out = out.absolute()
+    manifest = _manifest(targets, settings, used, plan)
+    with claim(out, manifest, selection.share) as start, _signals() as stop:
+        job = Job(out, start, tuple(targets), settings, remembered, home, together or TOGETHER)
+        total = plan.articles + len(plan.unreadable)
+        ahead = total if start == 1 and selection.whole and selection.share.count == 1 else None
+        with (
+            progress_bar(ahead, "articles") as show,
+            Observer(out, start, total, metrics, show) as observer,
+        ):
+            observer.event("start", mtalign=__version__, share=shard, runner=runner, inputs=files)
+            report = run_batch(
+                read(), files, job, models, work,
+                selection=selection, tell=observer.tell, stop=stop,
+            )  # fmt: skip
+            changed = [
+                file for file, before in plan.files.items() if _identity(file) != _without_hash(before)
+            ]
+            observer.event("end", **vars(report), changed=changed)
+        if profile:
+            _write_profile(out, observer)
+    if as_json:
+        facts = {**vars(report), "changed_inputs": changed, "not_read": plan.left_out}
+        print_json({"run": str(out), **facts})
+    else:
+        _summarise(out, report, used, changed, plan.left_out)
+    raise typer.Exit(report.exit_code or (1 if changed else 0))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the inputs hold, found by reading them once.
+
+    `files` says of each input what it was like, `to_translate` how many articles bring no translation,
+    `left_out` what the files say and an article cannot hold.
+    """
+
+    files: dict[str, dict[str, Any]]
+    articles: int
+    characters: int
+    unreadable: list[Rejected]
+    to_translate: dict[str, int]
+    left_out: dict[str, int]
+
+
+def _plan(files: Sequence[str], inputs: Iterable[Found | Rejected], targets: Sequence[str]) -> _Plan:
+    from mtalign.formats.articles import Found
+    from mtalign.run import missing
+
+    described = {file: _described(file) for file in files}
+    articles = characters = 0
+    unreadable = []
+    to_translate = dict.fromkeys(targets, 0)
+    left_out: Counter[str] = Counter()
+    for each in inputs:
+        if isinstance(each, Found):
+            articles += 1
+            characters += len(each.article.source.text)
+            left_out.update(each.left_out)
+            for lang in missing(each.article, targets):
+                to_translate[lang] += 1
+        else:
+            unreadable.append(each)
+    return _Plan(described, articles, characters, unreadable, to_translate, dict(left_out))
+
+
+def _described(file: str) -> dict[str, Any]:
+    """Return what an input file is like, so that it can be told whether a run still belongs to it."""
+    identity = _identity(file)
+    if not identity:
+        return {}
+    digest = hashlib.sha256()
+    try:
+        with Path(file).open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    except OSError:
+        return identity
+    return {**identity, "sha256": digest.hexdigest()}
+
+
+def _identity(file: str) -> dict[str, Any]:
+    try:
+        stat = Path(file).stat()
+    except OSError:
+        return {}
+    return {"size": stat.st_size, "modified": stat.st_mtime_ns}
+
+
+def _without_hash(described: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in described.items() if key != "sha256"}
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Yield a question: were we asked to stop? The first signal only answers it, the second stops at once."""
+    import signal
+
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            typer.echo("stopped; what was finished is kept, the same command goes on from there", err=True)
+            raise KeyboardInterrupt
+        asked = True
+        typer.echo("stopping after the articles under work; once more to stop at once", err=True)
+
+    before = {each: signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _runner(name: str, workers: int | None, address: str | None, gpus: float, models: Models) -> Runner:
+    from mtalign.errors import UsageError
+    from mtalign.runners.local import InProcess, Processes, default_workers
+
+    if name == "ray":
+        from mtalign.runners.ray import RayCluster
+
+        return RayCluster(workers or default_workers(), address, gpus)
+    if name != "local":
+        raise UsageError(f"--runner {name!r}: known are local and ray")
+    count = workers or default_workers()
+    return InProcess(models) if count == 1 else Processes(count)
+
+
+def _migrate(out: Path | None) -> None:
+    from mtalign.errors import UsageError
+    from mtalign.store import migrate
+
+    if out is None:
+        raise UsageError("say which run directory to bring up to date: -o RUN")
+    typer.echo(f"{out}: {migrate(out)} articles brought up to date")
+
+
+def _manifest(
+    targets: Sequence[str], settings: Config, used: Sequence[UsedModel], plan: _Plan
+) -> dict[str, Any]:
+    return {
         "mtalign": __version__,
         "targets": targets,
         "config": settings.model_dump(mode="json"),
         "models": [vars(each) for each in used],
-        "inputs": files,
+        "inputs": plan.files,
+        "articles": plan.articles,
     }
-    done = Run(out).done() if is_run(out) else {}
-    with Writer(out, manifest) as writer, progress_bar(len(inputs), "articles") as progress:
-        writer.forget_rejects(files)
-        report = run_batch(inputs, targets, models, writer, done=done, progress=progress)
-    if as_json:
-        print_json({"run": str(out), **vars(report), "not_read": _left_out(inputs)})
-    else:
-        for what, count in _left_out(inputs).items():
-            typer.echo(f"not read, since an article cannot hold it: {count} {what}")
-        _summarise(out, report.done, report.skipped, report.rejected, used)
-    raise typer.Exit(report.exit_code)
+
+
+def _write_profile(out: Path, observer: Observer) -> None:
+    from mtalign.observe import profile_svg
+    from mtalign.store import write_atomically, writing
+
+    with writing(out):
+        write_atomically(out / "profile.svg", profile_svg(observer.timings, observer.elapsed, out.name))
 
 
 def _with_entities(config: Config, entities: str | None) -> Config:
@@ -136,49 +343,24 @@ def _columns(option: str) -> dict[str, str]:
     return {field.strip(): column.strip() for field, _, column in pairs}
 
 
-def _left_out(inputs: Sequence[Found | Rejected]) -> dict[str, int]:
-    """Count what the files say and an article cannot hold, over all of them."""
-    from mtalign.formats.articles import Found
-
-    total: Counter[str] = Counter()
-    for each in inputs:
-        if isinstance(each, Found):
-            total.update(each.left_out)
-    return dict(total)
-
-
-def _to_translate(inputs: Sequence[Found | Rejected], targets: Sequence[str]) -> list[str]:
-    """Return the languages that at least one article brings no translation in."""
-    from mtalign.formats.articles import Found
-    from mtalign.run import missing
-
-    found = [each.article for each in inputs if isinstance(each, Found)]
-    return [lang for lang in targets if any(lang in missing(article, targets) for article in found)]
-
-
-def _show_plan(
-    inputs: Sequence[Found | Rejected], targets: Sequence[str], used: Sequence[UsedModel], as_json: bool
-) -> None:
-    from mtalign.formats.articles import Found
-    from mtalign.run import missing
-
-    found = [each.article for each in inputs if isinstance(each, Found)]
-    plan: dict[str, Any] = {
-        "articles": len(found),
-        "unreadable": [vars_of(each) for each in inputs if not isinstance(each, Found)],
-        "not_read": _left_out(inputs),
-        "characters": sum(len(article.source.text) for article in found),
-        "to_translate": {lang: sum(lang in missing(each, targets) for each in found) for lang in targets},
-        "models": [vars(each) for each in used],
-    }
+def _show_plan(plan: _Plan, used: Sequence[UsedModel], as_json: bool) -> None:
     if as_json:
-        print_json(plan)
+        print_json(
+            {
+                "articles": plan.articles,
+                "unreadable": [vars_of(each) for each in plan.unreadable],
+                "not_read": plan.left_out,
+                "characters": plan.characters,
+                "to_translate": plan.to_translate,
+                "models": [vars(each) for each in used],
+            }
+        )
         return
-    typer.echo(
-        f"{plan['articles']} articles, {plan['characters']} characters; {len(plan['unreadable'])} unreadable"
-    )
-    for lang, count in plan["to_translate"].items():
-        typer.echo(f"  {lang}: {count} to translate, {len(found) - count} bring a human translation")
+    typer.echo(f"{plan.articles} articles, {plan.characters} characters; {len(plan.unreadable)} unreadable")
+    for what, count in plan.left_out.items():
+        typer.echo(f"  not read, since an article cannot hold it: {count} {what}")
+    for lang, count in plan.to_translate.items():
+        typer.echo(f"  {lang}: {count} to translate, {plan.articles - count} bring a human translation")
     table(
         "models",
         ["role", "model", "licence", "quality"],
@@ -197,56 +379,27 @@ def vars_of(rejected: Rejected) -> dict[str, Any]:
     return plain
 
 
-def _summarise(out: Path, done: int, skipped: int, rejected: int, used: Sequence[UsedModel]) -> None:
-    typer.echo(f"{out}: {done} articles done, {skipped} done before, {rejected} rejected")
-    if rejected:
-        typer.echo(f"the rejects and their reasons: {out / 'rejects.jsonl'}")
+def _summarise(
+    out: Path,
+    report: Report,
+    used: Sequence[UsedModel],
+    changed: Sequence[str],
+    left_out: Mapping[str, int],
+) -> None:
+    for what, count in left_out.items():
+        typer.echo(f"not read, since an article cannot hold it: {count} {what}")
+    typer.echo(
+        f"{out}: {report.done} articles done, {report.skipped} done before, {report.rejected} rejected"
+    )
+    if report.interrupted:
+        typer.echo("interrupted; what was finished is kept, the same command goes on from there", err=True)
+    if report.rejected:
+        typer.echo(f"the rejects and their reasons: {out / 'rejects'}, or mtalign status {out}")
+    for file in changed:
+        typer.echo(f"{file} was changed while it was read; start again to do what is new in it", err=True)
     for model in used:
         if model.demo:
             typer.echo(
                 f"{model.role}: {model.name} makes translations of demo quality, not fit for use; "
                 "configs/ko-uk-ru.yaml has real ones"
             )
-
-
-def status(
-    run: Annotated[Path, typer.Argument(help="The run directory.")], as_json: JsonOption = False
-) -> None:
-    """Show what a run directory holds: articles, rejects by reason, issues, lost entities."""
-    from mtalign.store import Run
-
-    opened = Run(run)
-    articles = 0
-    issues: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
-    kept: Counter[str] = Counter()
-    for record in opened.records():
-        articles += 1
-        issues.update(each.kind for each in record.issues)
-        for lang, projections in record.projections.items():
-            kept[lang] += sum(each.entity is not None for each in projections)
-            lost.update(f"{lang}: {each.reason}" for each in projections if each.reason)
-    rejects = opened.rejects()
-    summary = {
-        "articles": articles,
-        "rejected": len(rejects),
-        "entities_kept": dict(kept),
-        "entities_lost": dict(lost),
-        "issues": dict(issues),
-        "rejects": [vars_of(each) for each in rejects],
-    }
-    if as_json:
-        print_json(summary)
-        return
-    typer.echo(f"{articles} articles, {len(rejects)} rejected")
-    counted: list[tuple[str, Counter[str]]] = [
-        ("entities kept", kept),
-        ("entities lost", lost),
-        ("issues", issues),
-    ]
-    for title, counts in counted:
-        if counts:
-            table(title, ["what", "count"], [[name, count] for name, count in counts.most_common()])
-    for each in rejects:
-        place = f"{each.path}:{each.line}" if each.line else each.path
-        typer.echo(f"rejected {place}: {each.reason}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from io import BytesIO
@@ -220,12 +221,12 @@ def _check_paragraphs(document: Document) -> None:
 
 def _grouped(files: Sequence[str], lang: str, format: str | None) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield every file that holds articles, with the files beside it that hold their translations."""
-    given = set(files)
+    given = {str(Path(name)) for name in files}  # ./news.txt is news.txt
     taken: set[str] = set()
     listed: dict[Path, frozenset[str]] = {}
     for name in files:
         path = Path(name)
-        if name in taken:
+        if str(path) in taken:
             continue
         if name == STDIN or name.startswith(parquet.HUB) or path.is_dir():
             yield name, {}
@@ -237,7 +238,8 @@ def _grouped(files: Sequence[str], lang: str, format: str | None) -> Iterator[tu
         if code not in {None, lang} and not bilingual and not given.isdisjoint(mains):
             continue
         if path.parent not in listed:
-            listed[path.parent] = frozenset(each.name for each in path.parent.iterdir())
+            inside = path.parent.iterdir() if path.parent.is_dir() else ()
+            listed[path.parent] = frozenset(each.name for each in inside)
         beside = {
             other: str(path.with_name(each))
             for other in LANGUAGES
@@ -288,12 +290,15 @@ def _translated(
 def _joined(found: Found, others: Mapping[str, Found | Rejected]) -> Found | Rejected:
     article = found.article
     translations = dict(article.translations)
+    left_out = Counter(found.left_out)
     try:
         for lang, other in others.items():
             if isinstance(other, Rejected):
                 raise InputError(f"its {lang} translation cannot be used: {other.reason} ({other.path})")
             translations.update(_translations_in(other.article, lang, article))
-        return dataclasses.replace(found, article=Article(article.source, translations))
+            left_out.update(other.left_out)
+        whole = Article(article.source, translations)
+        return dataclasses.replace(found, article=whole, left_out=left_out)
     except InputError as error:
         return rejected(error, found.path, found.line, article.source.id)
 

@@ -2,7 +2,7 @@
 
 Reading: entities (`doc.ents`), and the spans of the group `sc`, where spaCy keeps those that overlap. What a
 DocBin of other tools has besides (tags, trees, other groups) is left out. Nothing in it is unpickled: spaCy
-packs it by msgpack, and user data, whose types are open, is refused.
+packs it by msgpack, and user data, whose types are open, is counted and never unpacked.
 
 Writing uses words, in Korean morphemes. It does not hold: mentions that cross sentences or begin or end
 inside a word, attributes of mentions, document fields, alignment, origins and issues. A file holds
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 DOCS_PER_FILE = 2000
 LARGEST_INFLATED = 512 << 20
 _GROUP = "sc"
+_NO_USER_DATA = b"\x80"  # an empty map
 _ATTRIBUTES = ("ORTH", "SPACY", "SENT_START", "ENT_IOB", "ENT_TYPE")
 
 
@@ -40,19 +41,23 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
     """Yield the documents of a file as articles.
 
     Raises:
-        InputError: it is no DocBin, too large, or has user data in it.
+        InputError: it is no DocBin, or too large.
     """
     name, lang = name_and_language(path)
     data = read_whole(path)
     _check(data, path.name)
     bin_class, vocab = _spacy()
     try:
-        for number, doc in enumerate(bin_class().from_bytes(data).get_docs(vocab), 1):
+        loaded = bin_class().from_bytes(data)
+        with_user_data = [bool(each) and each != _NO_USER_DATA for each in loaded.user_data]
+        loaded.user_data = [None] * len(loaded)
+        for number, doc in enumerate(loaded.get_docs(vocab), 1):
             own = doc.spans[_GROUP].attrs if _GROUP in doc.spans else {}
             article_id = str(own.get("id") or f"{name}-{number}")
             try:
                 document = _document(doc, article_id, str(own.get("lang") or lang or options.lang))
-                yield Found(Article(document), str(path), number)
+                left_out = {"user data": 1} if with_user_data[number - 1] else {}
+                yield Found(Article(document), str(path), number, left_out)
             except InputError as error:
                 yield rejected(error, str(path), number, article_id)
     except InputError:
@@ -62,25 +67,16 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
 
 
 def _check(data: bytes, name: str) -> None:
-    """Refuse what inflates too far, is no map, or has user data in it."""
-    import srsly
-
+    """Refuse what inflates too far, before spaCy inflates it."""
     inflate = zlib.decompressobj()
     try:
-        inflated = inflate.decompress(data, LARGEST_INFLATED)
+        inflate.decompress(data, LARGEST_INFLATED)
         if inflate.unconsumed_tail:
             raise InputError(f"{name} inflates to more than {LARGEST_INFLATED:,} bytes")
         if not inflate.eof:
             raise InputError(f"{name} is cut off")
-        content = srsly.msgpack_loads(inflated)
-    except (zlib.error, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except zlib.error as error:
         raise InputError(f"{name} is no DocBin: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{name} is no DocBin")
-    if any(content.get("user_data", ())):
-        raise InputError(f"{name} has user data in it; save it with store_user_data=False")
 
 
 def _spacy() -> tuple[type[DocBin], Vocab]:

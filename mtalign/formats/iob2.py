@@ -32,7 +32,8 @@ _COMMENT = re.compile(r"# ?(newdoc|newpar|text|lang|sent_id)\b(?: id)?(?: = ?(.*
 _TAG = re.compile(r"(?:([BIESLU])-(.*)|O)", re.DOTALL)
 _DOCSTART = "-DOCSTART-"
 _BEGINS, _ENDS = "BSU", "ESLU"
-# White space other than the line feed is replaced as well: one character by one, so that offsets hold.
+# One character is replaced by one, so that offsets hold.
+_LINE_BREAK = re.compile("[\r\n]")
 _SPACE = re.compile(r"\s")
 
 
@@ -85,7 +86,9 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
                     raise data
                 line = data.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:
-                reason = f"line {number} is not UTF-8 (byte {data[error.start]:#04x}); convert the file"
+                reason = (
+                    f"line {number} is not UTF-8 (byte {error.object[error.start]:#04x}); convert the file"
+                )
                 draft.error = draft.error or BadLine(reason, number)
             except InputError as error:
                 draft.error = draft.error or error
@@ -218,13 +221,13 @@ def _lines(document: Document, losses: Counter[str]) -> Iterator[str]:
         if sentence.paragraph != paragraph:
             yield "# newpar\n"
         paragraph = sentence.paragraph
-        said = _one_line(sentence.span.of(document.text), "white space inside sentences", losses)
+        said = _one_line(sentence.span.of(document.text), "line breaks inside a sentence", losses)
         yield f"# text = {said}\n"
         yield from (f"{span.of(document.text)}\t{tags.get(span.start, 'O')}\n" for span in own)
         yield "\n"
 
 
 def _one_line(text: str, loss: str, losses: Counter[str]) -> str:
-    changed = _SPACE.sub(" ", text)
+    changed = _LINE_BREAK.sub(" ", text)
     losses[loss] += sum(a != b for a, b in zip(text, changed, strict=True))
     return changed

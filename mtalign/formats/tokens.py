@@ -12,7 +12,7 @@ from mtalign.units import unit_text
 
 INSIDE_WORD = "mentions that begin or end inside a word"
 ACROSS = "mentions across sentences"
-OVERLAPPING = "overlapping mentions"
+COVERED = "mentions under a longer one"
 
 
 @dataclass(frozen=True)
@@ -58,5 +58,5 @@ def on_tokens(entities: Sequence[Entity], tokens: Tokens, losses: Counter[str]) 
 def without_overlaps(entities: Sequence[Entity], losses: Counter[str]) -> list[Entity]:
     """Return mentions of which no two overlap, the longer ones; the others are counted."""
     kept = disjoint(tuple(entities))
-    losses[OVERLAPPING] += len(entities) - len(kept)
+    losses[COVERED] += len(entities) - len(kept)
     return kept

@@ -76,6 +76,7 @@ def _merged_head(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     ours = [
         {key: value for key, value in each.items() if not (default and key == "default")}
         for each in new["configs"]
+        if is_own_config(each["config_name"])
     ]
     united = {key: list(dict.fromkeys([*_list(old.get(key)), *new[key]])) for key in _UNITED}
     merged_head = {**old, **new, **united, _TITLE: old.get(_TITLE, new[_TITLE]), "configs": [*ours, *theirs]}

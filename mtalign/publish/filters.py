@@ -14,8 +14,8 @@ import msgspec
 
 from mtalign.document import Document, Span
 from mtalign.record import Projection, Record
+from mtalign.review import METHOD
 
-REVIEW = "review"
 FILTERED = "filtered: "
 Removed = Counter[tuple[str, str]]
 Flagged = dict[str, frozenset[int]]
@@ -44,7 +44,7 @@ def apply(record: Record, filters: Filters, removed: Removed) -> Record | None:
     record holds its texts whole: see `flagged`.
     """
     if filters.reviewed_only and not any(
-        each.method == REVIEW for found in record.projections.values() for each in found
+        each.method == METHOD for found in record.projections.values() for each in found
     ):
         removed["reviewed-only", "articles"] += 1
         return None
@@ -84,7 +84,7 @@ def _reason(
     """Return which filter takes a mention out, and the words for it."""
     if projection.entity is None:
         return None
-    if filters.reviewed_only and projection.method != REVIEW:
+    if filters.reviewed_only and projection.method != METHOD:
         return "reviewed-only", "nobody reviewed it"
     if projection.confidence < filters.min_confidence:
         return "min-confidence", f"confidence below {filters.min_confidence:g}"

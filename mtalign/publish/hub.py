@@ -101,7 +101,8 @@ def _additions(folder: Path, files: Iterable[str], card: str | None) -> dict[str
     from huggingface_hub import CommitOperationAdd
 
     found = {path: CommitOperationAdd(path, folder / path) for path in sorted(files) if path != CARD}
-    text = merged(card, (folder / CARD).read_text(encoding="utf-8"))
+    # Configs of people in the folder stay there, as their files do: only what is there as well is named.
+    text = merged(card or "", (folder / CARD).read_text(encoding="utf-8"))
     return {**found, CARD: CommitOperationAdd(CARD, text.encode("utf-8"))}
 
 
@@ -211,6 +212,8 @@ class _Session:
 
     def _arrived(self, additions: dict[str, CommitOperationAdd], stale: list[str]) -> str | None:
         """Return the commit that the branch is at, if it holds just what was to be committed."""
+        from huggingface_hub import RepoFile
+
         head = self.head()
         there = set(self.files(head))
         infos = self._call(
@@ -219,7 +222,9 @@ class _Session:
             )
         )
         hashes = {
-            info.path: info.lfs.sha256 if info.lfs else info.blob_id for info in infos if _is_file(info)
+            info.path: info.lfs.sha256 if info.lfs else info.blob_id
+            for info in infos
+            if isinstance(info, RepoFile)
         }
         same = all(hashes.get(path) in _hashes(addition) for path, addition in additions.items())
         return head if same and not there.intersection(stale) else None
@@ -273,12 +278,6 @@ def _hashes(addition: CommitOperationAdd) -> set[str]:
         content = stream.read()
     blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
     return {hashlib.sha256(content).hexdigest(), blob.hexdigest()}
-
-
-def _is_file(info: object) -> bool:
-    from huggingface_hub import RepoFile
-
-    return isinstance(info, RepoFile)
 
 
 def _moved(target: Target, parent: str) -> UsageError:

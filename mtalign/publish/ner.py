@@ -32,7 +32,7 @@ def configs(languages: Sequence[str], labels: Sequence[str]) -> list[Config]:
         Config(
             NER + lang,
             "one row per sentence: tokens (morphemes in Korean) with IOB2 tags, and the exact spans",
-            partial(rows, lang=lang),
+            partial(rows, lang=lang, labels=labels),
             partial(features, labels),
         )
         for lang in languages
@@ -40,12 +40,13 @@ def configs(languages: Sequence[str], labels: Sequence[str]) -> list[Config]:
     ]
 
 
-def rows(record: Record, lang: str) -> Iterator[RowDict]:
+def rows(record: Record, lang: str, labels: Sequence[str]) -> Iterator[RowDict]:
     """Yield the sentences of an article in one language; offsets count from the start of the sentence."""
     document = record.documents().get(lang)
     if document is None:
         return
     inside, missing = _by_sentence(record, lang)
+    numbers = {name: number for number, name in enumerate(tag_names(labels))}
     for number, sentence in enumerate(document.sentences):
         text = sentence.span.of(document.text)
         units = unit_text(text, lang).units if lang in LANGUAGES else word_units(text)
@@ -62,7 +63,9 @@ def rows(record: Record, lang: str) -> Iterator[RowDict]:
             "text": text,
             "tokens": [token.of(text) for token in tokens],
             "token_starts": [token.start for token in tokens],
-            "ner_tags": tags(tokens, [(span, entity.label) for _, span, entity, _ in found]),
+            "ner_tags": [
+                numbers[tag] for tag in tags(tokens, [(span, entity.label) for _, span, entity, _ in found])
+            ],
             "spans": [
                 {
                     "id": name,
@@ -83,7 +86,6 @@ def features(labels: Sequence[str]) -> Features:
     from datasets import ClassLabel, Features, List, Value
 
     text, number = Value("string"), Value("int32")
-    names = [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
     span = {
         "id": text,
         "start": number,
@@ -101,11 +103,16 @@ def features(labels: Sequence[str]) -> Features:
             "text": text,
             "tokens": List(text),
             "token_starts": List(number),
-            "ner_tags": List(ClassLabel(names=names)),
+            "ner_tags": List(ClassLabel(names=tag_names(labels))),
             "spans": List(span),
             "missing": number,
         }
     )
+
+
+def tag_names(labels: Sequence[str]) -> list[str]:
+    """Return the IOB2 tags of these labels; a tag's number is its place in the list."""
+    return [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
 
 
 def tags(tokens: Sequence[Span], spans: Sequence[tuple[Span, str]]) -> list[str]:

@@ -85,7 +85,7 @@ class _Table:
         self.rows = 0
 
     def add(self, row: RowDict) -> None:
-        self._waiting.append(self._features.encode_example(row))
+        self._waiting.append(row)
         self.rows += 1
         if len(self._waiting) == _ROWS_PER_GROUP:
             self.flush()

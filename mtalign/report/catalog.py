@@ -15,6 +15,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -34,17 +35,34 @@ from mtalign.store import Run
 CATALOG = "report.sqlite"
 
 _SCHEMA = """
-CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE about (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE article (
-    id TEXT PRIMARY KEY, page INTEGER NOT NULL, reviews TEXT NOT NULL,
-    line BLOB NOT NULL, tally BLOB NOT NULL, find BLOB NOT NULL, record BLOB NOT NULL
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, page INTEGER NOT NULL, reviews TEXT NOT NULL,
+    line BLOB NOT NULL, tally BLOB NOT NULL
 );
-CREATE INDEX article_page ON article (page);
+CREATE TABLE content (
+    number INTEGER PRIMARY KEY, page INTEGER NOT NULL, find BLOB NOT NULL, record BLOB NOT NULL
+);
+CREATE INDEX content_page ON content (page);
 """
 _BATCH = 50
 _line_decoder = msgspec.msgpack.Decoder(ArticleLine)
 _tally_decoder = msgspec.msgpack.Decoder(Tally)
 _encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What is kept of one article. `reviews` is a digest of those that are in it; `record` has none in it."""
+
+    number: int
+    id: str
+    page: int
+    reviews: str
+    line: ArticleLine
+    tally: Tally
+    find: str
+    record: bytes
 
 
 class Catalog:
@@ -56,62 +74,56 @@ class Catalog:
         folder = run.path if os.access(run.path, os.W_OK) else Path(tempfile.mkdtemp(prefix="mtalign-"))
         self._path = folder / CATALOG
         self._lock = threading.Lock()
-        self._total: Tally | None = None
+        self._total = Tally()
         self.complete = False
         self._prepare()
 
     def fill(self) -> None:
         """Read the whole run, unless it was read before and has not changed; then only new reviews."""
-        if self._about("complete"):
+        if self._is_complete():
             self._follow_reviews()
         else:
             paginator = Paginator()
-            batch: list[tuple[object, ...]] = []
-            for record in self._run.records():
-                batch.append(self._row(record, paginator.place(len(record.tuples))))
+            batch: list[_Entry] = []
+            for number, record in enumerate(self._run.records()):
+                batch.append(self._entry(number, record, paginator.place(len(record.tuples))))
                 # The first articles are there at once, the others in larger steps.
                 if len(batch) == _BATCH or paginator.page == 1:
                     self._insert(batch)
                     batch = []
             self._insert(batch)
-            with self._open() as connection:
-                connection.execute("INSERT INTO about VALUES ('complete', 'yes')")
-        self._total = None
+            with self._lock, self._open() as connection:
+                self._keep(connection, "total", _encode(self._total))
+                self._keep(connection, "complete", b"yes")
         self.complete = True
 
     def total(self) -> Tally:
         """Return the numbers of all articles read so far."""
         with self._lock:
-            if self._total is None or not self.complete:
-                total = Tally()
-                with self._open() as connection:
-                    for (blob,) in connection.execute("SELECT tally FROM article ORDER BY rowid"):
-                        total.add(_tally_decoder.decode(blob))
-                self._total = total
-            return self._total
+            return _tally_decoder.decode(_encode(self._total))
 
     def lines(self) -> list[tuple[ArticleLine, int]]:
         """Return the articles read so far with their pages, in the order of the run."""
         with self._open() as connection:
-            rows = connection.execute("SELECT line, page FROM article ORDER BY rowid")
+            rows = connection.execute("SELECT line, page FROM article ORDER BY number")
             return [(_line_decoder.decode(blob), page) for blob, page in rows]
 
     def pages(self) -> int:
         """Return how many pages there are so far."""
         with self._open() as connection:
-            (last,) = connection.execute("SELECT coalesce(max(page), 0) FROM article").fetchone()
+            (last,) = connection.execute("SELECT coalesce(max(page), 0) FROM content").fetchone()
             return int(last)
 
     def shown(self, page: int) -> list[Shown]:
         """Return the articles of a page; none where there is no such page."""
         with self._open() as connection:
-            rows = connection.execute("SELECT record FROM article WHERE page = ? ORDER BY rowid", (page,))
+            rows = connection.execute("SELECT record FROM content WHERE page = ? ORDER BY number", (page,))
             return [self._source.shown(_unpacked(blob)) for (blob,) in rows]
 
     def find(self, page: int) -> str:
         """Return the script that hands the articles of a page to the search of the index."""
         with self._open() as connection:
-            rows = connection.execute("SELECT find FROM article WHERE page = ? ORDER BY rowid", (page,))
+            rows = connection.execute("SELECT find FROM content WHERE page = ? ORDER BY number", (page,))
             return find_script(page, (zlib.decompress(blob).decode() for (blob,) in rows))
 
     def reviewed(self, reviews: Iterable[Review]) -> None:
@@ -121,61 +133,82 @@ class Catalog:
         self._follow_reviews()
 
     def _follow_reviews(self) -> None:
-        """Make the rows anew whose reviews are not those that were in them."""
+        """Make the entries anew whose reviews are not those that were in them."""
         with self._lock, self._open() as connection:
-            known = dict(connection.execute("SELECT id, reviews FROM article"))
-            for article, before in known.items():
-                if before == self._digest(article):
-                    continue
-                row = connection.execute(
-                    "SELECT page, record FROM article WHERE id = ?", (article,)
+            rows = connection.execute("SELECT number, id, page, reviews, tally FROM article").fetchall()
+            changed = [row for row in rows if row[3] != self._digest(row[1])]
+            for number, _, page, _, before in changed:
+                (blob,) = connection.execute(
+                    "SELECT record FROM content WHERE number = ?", (number,)
                 ).fetchone()
-                _, _, *values, _ = self._row(_unpacked(row[1]), row[0])
-                connection.execute(
-                    "UPDATE article SET reviews = ?, line = ?, tally = ?, find = ? WHERE id = ?",
-                    (*values, article),
-                )
-                self._total = None
+                entry = self._entry(number, _unpacked(blob), page)
+                self._total.add(_tally_decoder.decode(before), -1)
+                self._total.add(entry.tally)
+                self._write(connection, [entry])
+            if changed:
+                self._keep(connection, "total", _encode(self._total))
 
-    def _row(self, record: Record, page: int) -> tuple[object, ...]:
+    def _entry(self, number: int, record: Record, page: int) -> _Entry:
         shown = self._source.shown(record)
-        entry = find_json(find_entry(shown.view(), page_name(page)))
-        return (
-            record.id,
-            page,
-            self._digest(record.id),
-            _encode(line(shown.record)),
-            _encode(tally(shown.record)),
-            zlib.compress(entry.encode(), 1),
-            zlib.compress(encode_json(record), 1),
+        return _Entry(
+            number=number,
+            id=record.id,
+            page=page,
+            reviews=self._digest(record.id),
+            line=line(shown.record),
+            tally=tally(shown.record),
+            find=find_json(find_entry(shown.view(), page_name(page))),
+            record=encode_json(record),
         )
 
     def _digest(self, article: str) -> str:
         reviews: Sequence[Review] = self._source.reviews.get(article, ())
         return hashlib.sha256(encode_json(reviews)).hexdigest()[:16] if reviews else ""
 
-    def _insert(self, rows: list[tuple[object, ...]]) -> None:
-        with self._open() as connection:
-            connection.executemany("INSERT INTO article VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    def _insert(self, entries: Sequence[_Entry]) -> None:
+        with self._lock, self._open() as connection:
+            self._write(connection, entries)
+            for each in entries:
+                self._total.add(each.tally)
+
+    def _write(self, connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
+        connection.executemany(
+            "INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?, ?)",
+            [(e.number, e.id, e.page, e.reviews, _encode(e.line), _encode(e.tally)) for e in entries],
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?)",
+            [
+                (e.number, e.page, zlib.compress(e.find.encode(), 1), zlib.compress(e.record, 1))
+                for e in entries
+            ],
+        )
+
+    def _keep(self, connection: sqlite3.Connection, key: str, value: bytes) -> None:
+        connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
+
+    def _is_complete(self) -> bool:
+        return self._about("complete") is not None
 
     def _prepare(self) -> None:
         """Start anew unless the file was made, completely, from the run as it is."""
         key = self._key()
         try:
-            if self._path.exists() and self._about("key") == key and self._about("complete"):
+            if self._path.exists() and self._about("key") == key and self._is_complete():
+                self._total = _tally_decoder.decode(self._about("total") or b"")
                 return
             for each in self._path.parent.glob(f"{CATALOG}*"):
                 each.unlink()
             with self._open() as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(_SCHEMA)
-                connection.execute("INSERT INTO about VALUES ('key', ?)", (key,))
+                self._keep(connection, "key", key)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"{self._path} cannot be written: {error}; is another report being served from there?"
             ) from error
 
-    def _key(self) -> str:
+    def _key(self) -> bytes:
         """Return what changes when the records do, or the version that reads them."""
         files = sorted(
             (each.relative_to(self._run.path).as_posix(), each.stat().st_size, each.stat().st_mtime_ns)
@@ -183,16 +216,16 @@ class Catalog:
             if each.is_file() and not each.name.startswith(CATALOG) and each.name not in (REVIEWS, LINKS)
             and "lock" not in each.name
         )  # fmt: skip
-        return hashlib.sha256(repr((__version__, files)).encode()).hexdigest()
+        return hashlib.sha256(repr((__version__, _SCHEMA, files)).encode()).digest()
 
-    def _about(self, key: str) -> str | None:
+    def _about(self, key: str) -> bytes | None:
         try:
             with self._open() as connection:
                 row = connection.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
         except sqlite3.DatabaseError:
             # Another version's file, or none of ours: it is made anew.
             return None
-        return str(row[0]) if row else None
+        return bytes(row[0]) if row else None
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -46,14 +46,14 @@ class LanguageTally(Struct):
     lost_bins: list[int] = field(default_factory=lambda: [0] * BINS)
     ratio_bins: list[int] = field(default_factory=lambda: [0] * RATIO_BINS)
 
-    def add(self, other: LanguageTally) -> None:
-        """Add the counts of another tally."""
+    def add(self, other: LanguageTally, times: int) -> None:
+        """Add the counts of another tally so many times."""
         for name in self.__struct_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
             if isinstance(mine, list):
-                setattr(self, name, [a + b for a, b in zip(mine, theirs, strict=True)])
+                setattr(self, name, [a + times * b for a, b in zip(mine, theirs, strict=True)])
             else:
-                setattr(self, name, mine + theirs)
+                setattr(self, name, mine + times * theirs)
 
 
 class Tally(Struct):
@@ -78,23 +78,23 @@ class Tally(Struct):
     signatures: Counts = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def add(self, other: Tally) -> None:
-        """Add the counts of another tally."""
-        self.articles += other.articles
-        self.rows += other.rows
-        self.sentences += other.sentences
-        self.targets += other.targets
+    def add(self, other: Tally, times: int = 1) -> None:
+        """Add the counts of another tally; -1 times takes back what was added before."""
+        self.articles += times * other.articles
+        self.rows += times * other.rows
+        self.sentences += times * other.sentences
+        self.targets += times * other.targets
         for lang, counts in other.languages.items():
-            self.languages.setdefault(lang, LanguageTally()).add(counts)
-        _add(self.issues, other.issues)
-        _add(self.issue_articles, other.issue_articles)
-        _add(self.reasons, other.reasons)
-        _add(self.beads, other.beads)
-        _add(self.origins, other.origins)
-        _add(self.labels, other.labels)
-        _add(self.signatures, other.signatures)
+            self.languages.setdefault(lang, LanguageTally()).add(counts, times)
+        _add(self.issues, other.issues, times)
+        _add(self.issue_articles, other.issue_articles, times)
+        _add(self.reasons, other.reasons, times)
+        _add(self.beads, other.beads, times)
+        _add(self.origins, other.origins, times)
+        _add(self.labels, other.labels, times)
+        _add(self.signatures, other.signatures, times)
         for stage, seconds in other.seconds.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + times * seconds
 
 
 @dataclass(frozen=True)
@@ -299,9 +299,11 @@ def line(record: Record) -> ArticleLine:
     )
 
 
-def _add(mine: dict[K, int], theirs: dict[K, int]) -> None:
+def _add(mine: dict[K, int], theirs: dict[K, int], times: int) -> None:
     for key, count in theirs.items():
-        mine[key] = mine.get(key, 0) + count
+        mine[key] = mine.get(key, 0) + times * count
+        if not mine[key]:
+            del mine[key]
 
 
 def _kind(issue: Issue) -> tuple[str, Severity]:

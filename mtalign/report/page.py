@@ -103,18 +103,11 @@ def render_index(report: Site, lines: Iterable[tuple[ArticleLine, int]], pages: 
     """Return the first page of a report with many: the numbers, the list of articles, the search."""
     listed = [
         [
-            line.anchor,
-            line.id,
-            line.title,
-            line.lang,
-            line.sentences,
-            line.entities,
-            line.lost,
-            line.issues,
-            page,
+            line.anchor, plain(line.id), plain(line.title), line.lang,
+            line.sentences, line.entities, line.lost, line.issues, page,
         ]
         for line, page in lines
-    ]
+    ]  # fmt: skip
     return _render("index", report, lines=listed, pages=pages)
 
 

@@ -12,6 +12,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -41,12 +42,12 @@ class ReportServer(ThreadingHTTPServer):
     def __init__(self, run: Run, title: str, port: int = 0) -> None:
         self.run = run
         self.title = title
+        self.catalog = Catalog(run)
         self.token = secrets.token_urlsafe(24)
         try:
             super().__init__((_LOOPBACK, port), _Handler)
         except (OSError, OverflowError) as error:
             raise UsageError(f"port {port} cannot be used: {error}; choose another with --port") from error
-        self.catalog = Catalog(run)
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
@@ -172,11 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(run: Run, title: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the report of a run until interrupted; `announce` gets its address.
+    """Serve the report of a run until interrupted, which is how it ends well; `announce` gets its address.
 
     Raises:
         UsageError: the port cannot be used.
     """
     with ReportServer(run, title, port) as server:
         announce(server.address)
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

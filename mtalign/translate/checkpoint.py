@@ -1,9 +1,9 @@
 """Loading a translation checkpoint of transformers, and refusing one that would talk nonsense.
 
 Weights come from safetensors alone and code inside a checkpoint is never run. Two faults would go
-unnoticed until somebody reads the output: tensors that the file lacks start out random, and tied
-embeddings drown the output layer that the file does hold (transformers issue 45005). Whether
-the model translates well is not checked.
+unnoticed until somebody reads the output: tensors that the file lacks start out random, and where
+embeddings are tied, some versions of transformers 5 dropped an output layer that the file does hold
+(transformers issue 45005). Whether the model translates well is not checked.
 """
 
 from __future__ import annotations
@@ -72,12 +72,16 @@ def load_model(files: ModelFiles, kind: Any, dtype: torch.dtype) -> Any:
             f"model {files.name!r} in {files.path} lacks {len(missing)} tensors, {missing[0]!r} among them, "
             "which would be random; take a complete revision of it"
         )
-    _check_embeddings(model, files)
+    check_embeddings(model, files)
     return model.eval()
 
 
-def _check_embeddings(model: Any, files: ModelFiles) -> None:
-    """Compare the embeddings and the output layer with what the file holds under their names."""
+def check_embeddings(model: Any, files: ModelFiles) -> None:
+    """Compare the embeddings and the output layer with what the file holds under their names.
+
+    Raises:
+        ModelUnavailable: the model runs with others.
+    """
     import torch
 
     loaded = dict(model.named_parameters(remove_duplicate=False))

@@ -105,6 +105,8 @@ class EncoderDecoderEngine:
         settings = copy.deepcopy(self._model.generation_config)
         settings.update(
             num_beams=search.beams,
+            # As CTranslate2 does, so that both find the same.
+            early_stopping=search.beams > 1,
             num_return_sequences=count,
             do_sample=False,
             no_repeat_ngram_size=search.no_repeat or settings.no_repeat_ngram_size,

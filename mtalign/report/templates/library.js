@@ -15,13 +15,16 @@ if (library) {
   const hitList = byId("hits");
   const more = byId("more");
   const STEP = 100;
+  const AT_ONCE = 4;
   /** What the columns of the table are in a line. */
   const COLUMNS = [2, 4, 5, 6, 7];
 
   /** @type {ArticleEntry[]} */
   const entries = [];
   let loaded = 0;
-  let loading = false;
+  let asked = 0;
+  /** Pages that came before their turn. @type {Map<number, ArticleEntry[]>} */
+  const early = new Map();
   let shown = STEP;
   let order = lines;
 
@@ -69,7 +72,7 @@ if (library) {
       showList();
       return;
     }
-    if (!loading) load(1);
+    if (asked === 0) for (let n = 0; n < AT_ONCE; n++) load();
     goOn();
   }
 
@@ -92,9 +95,10 @@ if (library) {
     nothing.hidden = rows > 0 || loaded < pages;
   }
 
-  /** @param {number} page */
-  function load(page) {
-    loading = true;
+  /** Ask for the next page that nobody has asked for. */
+  function load() {
+    if (asked === pages) return;
+    const page = ++asked;
     const script = /** @type {HTMLScriptElement} */ (made("script"));
     script.src = `${folder}/find-${String(page).padStart(4, "0")}.js`;
     script.onerror = () => {
@@ -108,12 +112,15 @@ if (library) {
   Object.assign(window, {
     /** Called by the file of each page. @param {number} page @param {ArticleEntry[]} articlesOfPage */
     mtalignFound(page, articlesOfPage) {
-      entries.push(...articlesOfPage);
-      loaded = page;
-      if (page < pages) load(page + 1);
+      early.set(page, articlesOfPage);
+      for (let next = early.get(loaded + 1); next; next = early.get(loaded + 1)) {
+        entries.push(...next);
+        early.delete(++loaded);
+      }
+      load();
       // Not for every page: what is found is shown a few times a second, and at the end.
       const now = performance.now();
-      if (isAsking(result.what) && (now > due || page === pages)) {
+      if (isAsking(result.what) && (now > due || loaded === pages)) {
         goOn();
         due = performance.now() + 250;
       }
