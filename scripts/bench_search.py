@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,10 +79,17 @@ def neighbours(passages: list[Passage], vectors: Floats) -> None:
                 if wanted := groups.get(passages[place].group):
                     first.append(found[0] in wanted)
                     recall.append(len(wanted & set(found)) / len(wanted))
-        print(json.dumps({
-            "neighbours": weight, "queries": len(first),
-            "success@1": round(float(np.mean(first)), 4), "recall@10": round(float(np.mean(recall)), 4),
-        }), flush=True)  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "neighbours": weight,
+                    "queries": len(first),
+                    "success@1": round(float(np.mean(first)), 4),
+                    "recall@10": round(float(np.mean(recall)), 4),
+                }
+            ),
+            flush=True,
+        )
 
 
 def articles(passages: list[Passage], count: int) -> Iterator[list[Passage]]:
@@ -100,18 +107,26 @@ def articles(passages: list[Passage], count: int) -> Iterator[list[Passage]]:
         ]
 
 
-def measure(name: str, ask: object, queries: Floats, gold: list[set[int]], **more: object) -> None:
+def measure(name: str, ask: Callable[[int], set[int]], gold: list[set[int]], **more: object) -> None:
     """Print latency and recall@10 of a way to ask."""
     took, recall = [], []
     for number, wanted in enumerate(gold):
         start = time.perf_counter()
-        found = ask(number)  # type: ignore[operator]
+        found = ask(number)
         took.append((time.perf_counter() - start) * 1000)
         recall.append(len(wanted & found) / len(wanted))
-    print(json.dumps({
-        "what": name, "p50_ms": round(float(np.median(took)), 1), "p95_ms": round(float(np.percentile(took, 95)), 1),
-        "recall@10": round(float(np.mean(recall)), 4), **more,
-    }), flush=True)  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "what": name,
+                "p50_ms": round(float(np.median(took)), 1),
+                "p95_ms": round(float(np.percentile(took, 95)), 1),
+                "recall@10": round(float(np.mean(recall)), 4),
+                **more,
+            }
+        ),
+        flush=True,
+    )
 
 
 def large(passages: list[Passage], vectors: Floats, count: int, asked: int) -> None:
@@ -132,8 +147,13 @@ def large(passages: list[Passage], vectors: Floats, count: int, asked: int) -> N
         flat.add(made)
         seconds = round(time.perf_counter() - start, 1)
         size = round(made.nbytes / 1e6)
-        measure("faiss flat", lambda n: set(flat.search(queries[n : n + 1], 10)[1][0].tolist()), queries, gold,
-                build_s=seconds, mb=size)  # fmt: skip
+        measure(
+            "faiss flat",
+            lambda n: set(flat.search(queries[n : n + 1], 10)[1][0].tolist()),
+            gold,
+            build_s=seconds,
+            mb=size,
+        )
     for name, limit in (("exact", count + 1), ("approximate", count)):
         with TemporaryDirectory() as folder:
             out = Path(folder) / "index"
@@ -147,15 +167,23 @@ def large(passages: list[Passage], vectors: Floats, count: int, asked: int) -> N
                 return {int(name.rsplit(":", 1)[1]) // 2 for name, _ in index.rank(str(number), mode="dense")}
 
             dense(0)
-            measure(f"{name}, dense", dense, queries, gold, build_s=seconds, mb=size)
+            measure(f"{name}, dense", dense, gold, build_s=seconds, mb=size)
             if name == "exact":
                 took = []
                 for text in texts[:40]:
                     start = time.perf_counter()
                     index.rank(text, mode="lexical")
                     took.append((time.perf_counter() - start) * 1000)
-                print(json.dumps({"what": "lexical, 60 letters", "p50_ms": round(float(np.median(took)), 1),
-                                  "p95_ms": round(float(np.percentile(took, 95)), 1)}), flush=True)  # fmt: skip
+                print(
+                    json.dumps(
+                        {
+                            "what": "lexical, 60 letters",
+                            "p50_ms": round(float(np.median(took)), 1),
+                            "p95_ms": round(float(np.percentile(took, 95)), 1),
+                        }
+                    ),
+                    flush=True,
+                )
 
 
 def main() -> None:

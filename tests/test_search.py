@@ -102,7 +102,7 @@ def test_dense_answers_are_those_of_comparing_with_everything(index: Index) -> N
     scores = dict(zip([each.id for each in passages], vectors @ NGRAMS.encode([query])[0], strict=True))
     ranked = index.rank(query, mode="dense", k=len(passages))
     assert [score for _, score in ranked] == pytest.approx(sorted(scores.values(), reverse=True), abs=1e-3)
-    assert {name: score for name, score in ranked} == pytest.approx(scores, abs=1e-3)
+    assert dict(ranked) == pytest.approx(scores, abs=1e-3)
     assert index.rank(query, mode="dense", k=7) == ranked[:7]
 
 
@@ -207,7 +207,7 @@ def test_an_article_with_quotes_in_its_id(tmp_path: Path) -> None:
     article = [
         replace(each, article=name, id=f"{name}:en:{each.sentence}") for each in next(of_records(news()))[:3]
     ]
-    other = list(of_records(news()[1:2]))[0]
+    other = next(of_records(news()[1:2]))
     search.build([article, other], NGRAMS, tmp_path / "index")
     hits = search.open(tmp_path / "index", NGRAMS).query(article[1].text, filters=Filters(articles=(name,)))
     assert {each.passage.id for each in hits} == {each.id for each in article}
@@ -287,7 +287,7 @@ def test_a_moved_mention_replaces_the_article(tmp_path: Path) -> None:
     record = news()[0]
     search.build(of_records([record]), NGRAMS, tmp_path / "index")
     fewer = replace(
-        record, source=replace(record.source, entities=()), projections={lang: () for lang in record.targets}
+        record, source=replace(record.source, entities=()), projections=dict.fromkeys(record.targets, ())
     )
     assert search.build(of_records([fewer]), NGRAMS, tmp_path / "index").replaced == 1
     assert search.open(tmp_path / "index").entities("Kyiv") == []

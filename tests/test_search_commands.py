@@ -112,14 +112,14 @@ def test_an_index_is_scored_on_its_own_tuples(path: Path) -> None:
         group = each.sentence.group
         assert set(each.relevant) == {p.id for p in passages if p.group == group and p.lang in each.langs}
     relevant = {(each.sentence.text, each.langs): each.relevant for each in asked}
-    right = evaluate_index(asked, ["x"], lambda mode, text, langs, k: relevant[text, langs][:k])
+    right = evaluate_index(asked, ["x"], lambda _, text, langs, k: relevant[text, langs][:k])
     assert all(each.mrr == 1.0 and each.recall[10] == 1.0 for each in right.modes["x"].values())
     wrong = evaluate_index(asked, ["x"], lambda *_: [])
     assert all(each.mrr == 0.0 for each in wrong.modes["x"].values())
     real = evaluate_index(
         asked,
         ["dense"],
-        lambda mode, text, langs, k: [
+        lambda _, text, langs, k: [
             n for n, _ in index.rank(text, mode="dense", filters=Filters(langs=langs), k=k)
         ],
     )

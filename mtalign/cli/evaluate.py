@@ -112,9 +112,9 @@ def search(
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Recall at k and mean reciprocal rank: of ranked answers, or of an index across all its languages.
+    """Recall at k and mean reciprocal rank of ranked answers, or of an index across languages.
 
-    Every sentence of the index is a query whose translations should be found: by meaning, by letters, by both.
+    Every sentence of the index is a query whose translations should be found, in each mode.
     """
     from mtalign.evaluate import evaluate_search_files
 

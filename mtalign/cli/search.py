@@ -82,8 +82,8 @@ def build(
         print_json({**vars(built), "path": str(built.path)})
         return
     typer.echo(
-        f"{built.path}: {built.passages} sentences; articles: {built.added} added, {built.replaced} replaced, "
-        f"{built.dropped} dropped, {built.unchanged} unchanged"
+        f"{built.path}: {built.passages} sentences; articles: {built.added} added, "
+        f"{built.replaced} replaced, {built.dropped} dropped, {built.unchanged} unchanged"
     )
 
 

@@ -1,7 +1,8 @@
 """What a search is narrowed down to, and the same as a condition in the SQL of the index.
 
 Values reach the condition as quoted literals only: a quote in one is doubled, and there is nothing else
-that could end a literal (DataFusion knows no backslash escapes), nor is LIKE used, so `%` and `_` are letters.
+that could end a literal (DataFusion knows no backslash escapes); LIKE is not used, so `%` and `_` are
+letters.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Passage(Struct, frozen=True, omit_defaults=True):
 
     @property
     def entities(self) -> list[str]:
-        """The entities mentioned, `article:mention`: the same in every language, unlike in any other article."""
+        """The entities mentioned, `article:mention`: the same in every language of an article."""
         return [f"{self.article}:{each.id}" for each in self.mentions]
 
 

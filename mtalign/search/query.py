@@ -77,7 +77,7 @@ class Found:
 
 @dataclass(frozen=True)
 class EntityHit:
-    """An entity with its linked mentions by language; `likeness` is that of the mention most like the query."""
+    """An entity with its linked mentions by language; `likeness` is that of the mention nearest the query."""
 
     id: str
     label: str
@@ -91,7 +91,7 @@ class EntityHit:
 
 
 class KnownQueries:
-    """An encoder that has encoded some queries beforehand, all at once: for asking many, and timing the rest."""
+    """An encoder that has encoded some queries beforehand, to ask many of them and time the rest."""
 
     def __init__(self, encoder: Encoder, texts: Sequence[str]) -> None:
         self.signature = encoder.signature

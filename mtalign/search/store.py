@@ -316,7 +316,7 @@ class _Kind(Struct):
 
 def _connect(path: Path) -> Any:
     # It warns on standard error of things that are as they should be, such as a table that is new.
-    os.environ.setdefault("LANCE_LOG", "error")
+    os.environ.setdefault("LANCEDB_LOG", "error")
     try:
         import lancedb
     except ImportError as error:
