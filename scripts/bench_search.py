@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from mtalign import search
 from mtalign.encode import Encoder
+from mtalign.evaluate.search import Sentence, evaluate_index, questions
 from mtalign.models import resolve
 from mtalign.search import Passage
 from mtalign.search.build import with_neighbours
+from mtalign.search.query import MODES
 
 Floats = NDArray[np.float32]
 
@@ -90,6 +92,34 @@ def neighbours(passages: list[Passage], vectors: Floats) -> None:
             ),
             flush=True,
         )
+
+
+def pairs(rows: Path, passages: list[Passage], vectors: Floats, asked: int) -> None:
+    """Print the scores of every mode in every pair, as `mtalign evaluate search --index` does."""
+    given = dict(zip([each.text for each in passages], vectors, strict=True))
+
+    class ByText(Given):
+        def encode(self, texts: Sequence[str]) -> Floats:
+            return np.stack([given.get(each, vectors[0]) for each in texts])
+
+        encode_queries = encode
+
+    gold = [Sentence(each.id, each.lang, each.group, each.text) for each in passages]
+    with TemporaryDirectory() as folder:
+        search.build(search.of_rows(rows), ByText(vectors), Path(folder) / "index")
+        index = search.open(Path(folder) / "index", ByText(vectors))
+
+        def ask(mode: str, text: str, langs: tuple[str, ...], k: int) -> list[str]:
+            filters = search.Filters(langs=langs)
+            return [name for name, _ in index.rank(text, mode=mode, filters=filters, k=k)]  # type: ignore[arg-type]
+
+        scores = evaluate_index(questions(gold, asked), MODES, ask)
+    for mode, found in scores.modes.items():
+        for pair, each in found.items():
+            shown = {"recall@1": each.recall[1], "recall@10": each.recall[10], "success@1": each.success[1]}
+            rounded = {name: round(value, 3) for name, value in {**shown, "mrr": each.mrr}.items()}
+            print(json.dumps({"mode": mode, "pair": pair, "queries": each.queries, **rounded}), flush=True)
+        print(json.dumps({"mode": mode, "ms": scores.milliseconds[mode]}), flush=True)
 
 
 def articles(passages: list[Passage], count: int) -> Iterator[list[Passage]]:
@@ -195,6 +225,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keep the vectors of the real sentences here")
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--parts", nargs="+", default=["neighbours", "pairs", "large"])
     arguments = parser.parse_args()
     passages = [each for article in search.of_rows(arguments.rows) for each in article]
     if arguments.cache and arguments.cache.exists():
@@ -204,8 +235,12 @@ def main() -> None:
         vectors = encoder.encode([each.text for each in passages])
         if arguments.cache:
             np.save(arguments.cache, vectors)
-    neighbours(passages, vectors)
-    large(passages, vectors, arguments.passages, arguments.queries)
+    if "neighbours" in arguments.parts:
+        neighbours(passages, vectors)
+    if "pairs" in arguments.parts:
+        pairs(arguments.rows, passages, vectors, arguments.queries)
+    if "large" in arguments.parts:
+        large(passages, vectors, arguments.passages, arguments.queries)
 
 
 if __name__ == "__main__":
