@@ -207,7 +207,8 @@ def with_neighbours(
     around[before] += vectors[before + 1]
     around /= np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-12)
     mixed = vectors + weight * around
-    return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+    return mixed
 
 
 def checked(encoder: Encoder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
