@@ -130,13 +130,13 @@ def _score_index(index: Path, limit: int | None, config: str, as_json: bool) -> 
     from mtalign.evaluate.search import PERCENTILES, Sentence, evaluate_index, questions
     from mtalign.load import Models
     from mtalign.search import Filters, Index
-    from mtalign.search.query import MODES, KnownQueries
+    from mtalign.search.query import MODES, KnownQueries, Mode
 
     passages = Index.open(index).passages()
     asked = questions((Sentence(each.id, each.lang, each.group, each.text) for each in passages), limit)
     encoder = Models(read_config(config)).encoder
     opened = Index.open(index, KnownQueries(encoder, [each.sentence.text for each in asked]))
-    modes = {each: each for each in MODES}
+    modes: dict[str, Mode] = {each: each for each in MODES}
     scores = evaluate_index(
         asked,
         MODES,
