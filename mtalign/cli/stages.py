@@ -77,11 +77,21 @@ def _pharaoh(row: dict[str, Any]) -> bytes:
     return " ".join(f"{i}-{j}" for i, j, _ in row.get("links", ())).encode()
 
 
-def project(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
+def project(
+    rows: Input,
+    out: Output = "-",
+    config: ConfigOption = DEFAULT_CONFIG,
+    offsets: Annotated[
+        str, typer.Option("--offsets", help="How rows count places: codepoints, or utf16 as JavaScript does.")
+    ] = "codepoints",
+) -> None:
     """Carry the `entities` of `src` over into `tgt` per row, as exact character spans."""
+    from mtalign.errors import UsageError
     from mtalign.stages import project_rows
 
-    _run(rows, out, config, project_rows)
+    if offsets != "codepoints" and offsets != "utf16":
+        raise UsageError(f"--offsets {offsets!r}: known are codepoints and utf16")
+    _run(rows, out, config, project_rows(offsets))
 
 
 def _run(

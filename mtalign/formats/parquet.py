@@ -129,8 +129,10 @@ def _schema() -> pa.Schema:
             ("label", pa.string()),
             ("text", pa.string()),
             ("attributes", pairs),
+            ("fragments", pa.list_(pa.list_(pa.int64()))),
         ]
     )
+    relation = pa.struct([(name, pa.string()) for name in ("label", "head", "tail")])
     document = [
         ("lang", pa.string()),
         ("text", pa.large_string()),
@@ -141,7 +143,14 @@ def _schema() -> pa.Schema:
         ("sentences", pa.list_(pa.list_(pa.int64()))),
         ("entities", pa.list_(entity)),
     ]
-    return pa.schema([("id", pa.string()), *document, ("translations", pa.list_(pa.struct(document)))])
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            *document,
+            ("relations", pa.list_(relation)),
+            ("translations", pa.list_(pa.struct(document))),
+        ]
+    )
 
 
 def _as_lists(row: dict[str, Any]) -> dict[str, Any]:
