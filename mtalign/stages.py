@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 JsonRow = dict[str, Any]
 Stage = Callable[[Sequence[JsonRow], "Models"], list["JsonRow | InputError"]]
-
-# How places in a text are counted.
-Offsets = Literal["codepoints", "utf16"]
 
 # Rows that are worked on together: enough to fill batches and to know a language's mean vector.
 CHUNK = 64
@@ -258,28 +255,29 @@ def _as_units(words: list[str] | str, lang: str) -> UnitText:
     return UnitText(lang, " ".join(words), tuple(found))
 
 
-def project_rows(offsets: Offsets = "codepoints") -> Stage:
+def project_rows(*, utf16: bool = False) -> Stage:
     """Return the stage that carries the entities of `src` over into `tgt`; long texts are aligned first.
 
     Args:
-        offsets: how `start`, `end` and `fragments` are counted, both in the rows given and in those returned.
+        utf16: `start`, `end` and `fragments` are counted in UTF-16 units, not code points, both in the rows
+            given and in those returned.
     """
 
     def stage(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
-        tasks = [_attempt(partial(_project_task, offsets=offsets), row, models) for row in rows]
+        tasks = [_attempt(partial(_project_task, utf16=utf16), row, models) for row in rows]
         good = [task for task in tasks if isinstance(task, Task)]
         results = iter(project_documents(good, models.linker.compare, models.config.project))
         return [
-            _projection_row(row, task, next(results), offsets) if isinstance(task, Task) else task
+            _projection_row(row, task, next(results), utf16=utf16) if isinstance(task, Task) else task
             for row, task in zip(rows, tasks, strict=True)
         ]
 
     return stage
 
 
-def _project_task(row: JsonRow, models: Models, offsets: Offsets) -> Task:
+def _project_task(row: JsonRow, models: Models, *, utf16: bool) -> Task:
     typed = _typed(row, ProjectRow)
-    place = _code_points if offsets == "codepoints" else Utf16(typed.src).code_points
+    place = Utf16(typed.src).code_points if utf16 else _code_points
     entities = []
     for each in typed.entities:
         try:
@@ -317,12 +315,10 @@ def _code_points(start: int, end: int) -> Span:
     return Span(start, end)
 
 
-def _projection_row(
-    row: JsonRow, task: Task, projections: Sequence[Projection], offsets: Offsets
-) -> JsonRow:
+def _projection_row(row: JsonRow, task: Task, projections: Sequence[Projection], *, utf16: bool) -> JsonRow:
     # Ids go out as they came in: a number stays a number.
     ids = {str(each["id"]): each["id"] for each in row["entities"]}
-    count = msgspec.structs.astuple if offsets == "codepoints" else Utf16(task.target.text).units
+    count = Utf16(task.target.text).units if utf16 else msgspec.structs.astuple
     kept = [(each, each.entity) for each in projections if each.entity]
     found: JsonRow = {
         "id": row["id"],

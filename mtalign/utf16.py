@@ -33,6 +33,7 @@ class Utf16:
         found = bisect_left(self._places, offset)
         if found == len(self._places) or self._places[found] != offset:
             raise InputError(
-                f"UTF-16 offset {offset} is outside the text of {self._places[-1]} units or inside a character"
+                f"UTF-16 offset {offset} is inside a character "
+                f"or outside the text of {self._places[-1]} units"
             )
         return found

@@ -68,7 +68,7 @@ def test_project_exact_spans(models: Models) -> None:
         "tgt": KO[1],
         "entities": [{"id": 3, "start": 11, "end": 16, "label": "LOC"}],
     }
-    (out,) = run(project_rows, models, [row])
+    (out,) = run(project_rows(), models, [row])
     (entity,) = out["entities"]
     assert (entity["source"], entity["start"], entity["end"], entity["text"]) == (3, 0, 2, "부산")
     assert entity["label"] == "LOC"
@@ -85,7 +85,7 @@ def test_what_is_not_in_the_target_is_lost_with_a_reason(models: Models) -> None
         "tgt": "",
         "entities": [{"id": "e", "start": 11, "end": 16, "label": "LOC"}],
     }
-    (out,) = run(project_rows, models, [row])
+    (out,) = run(project_rows(), models, [row])
     assert out["entities"] == []
     assert out["lost"][0]["source"] == "e"
     assert out["lost"][0]["reason"]
@@ -96,7 +96,7 @@ def test_a_long_text_is_aligned_before_it_is_projected(models: Models) -> None:
     at = src.index("Busan")
     entity = {"id": "e", "start": at, "end": at + 5, "label": "LOC"}
     row = {"id": "p", "src_lang": "en", "tgt_lang": "ru", "src": src, "tgt": tgt, "entities": [entity]}
-    (out,) = run(project_rows, models, [row])
+    (out,) = run(project_rows(), models, [row])
     assert out["entities"][0]["text"] == "Пусана"
 
 
@@ -131,7 +131,7 @@ def test_align_empty_and_small_sides(models: Models, sizes: tuple[int, int]) -> 
 def test_an_entity_outside_the_text_rejects_the_row(models: Models) -> None:
     row = {"id": "p", "src_lang": "en", "tgt_lang": "ru", "src": "Hi.", "tgt": "Да."}
     (out,) = run(
-        project_rows, models, [{**row, "entities": [{"id": 1, "start": 0, "end": 40, "label": "X"}]}]
+        project_rows(), models, [{**row, "entities": [{"id": 1, "start": 0, "end": 40, "label": "X"}]}]
     )
     assert isinstance(out, Rejected)
     assert "not inside src" in out.reason

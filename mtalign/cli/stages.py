@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 Input = Annotated[str, typer.Argument(metavar="IN.jsonl", help="Rows to read, - for standard input.")]
 Output = Annotated[str, typer.Option("--out", "-o", help="Where the rows go, - for standard output.")]
+
+
+class Offsets(str, Enum):
+    """How rows count places in a text."""
+
+    CODE_POINTS = "codepoints"
+    UTF16 = "utf16"
 
 
 def register(app: typer.Typer) -> None:
@@ -82,16 +90,13 @@ def project(
     out: Output = "-",
     config: ConfigOption = DEFAULT_CONFIG,
     offsets: Annotated[
-        str, typer.Option("--offsets", help="How rows count places: codepoints, or utf16 as JavaScript does.")
-    ] = "codepoints",
+        Offsets, typer.Option("--offsets", help="How rows count places: utf16 is JavaScript's way.")
+    ] = Offsets.CODE_POINTS,
 ) -> None:
     """Carry the `entities` of `src` over into `tgt` per row, as exact character spans."""
-    from mtalign.errors import UsageError
     from mtalign.stages import project_rows
 
-    if offsets != "codepoints" and offsets != "utf16":
-        raise UsageError(f"--offsets {offsets!r}: known are codepoints and utf16")
-    _run(rows, out, config, project_rows(offsets))
+    _run(rows, out, config, project_rows(utf16=offsets is Offsets.UTF16))
 
 
 def _run(

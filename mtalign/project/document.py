@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
 from mtalign.project.features import Comparison, romanise
-from mtalign.project.fragments import in_fragments, parts_of
+from mtalign.project.fragments import apart, parts_of
 from mtalign.project.grammar import pronouns
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
 from mtalign.project.weights import Weights, group_of, read_weights
@@ -76,7 +76,13 @@ def project_documents(
         ranked = _agreed(ranked, task, options)
         for passage, comparison, each in zip(own, comparisons, ranked, strict=True):
             settled = {one.source: one for one in settle(each, task.target.text, options)}
-            made |= _as_pronouns(passage, _in_fragments(passage, comparison, settled, task, options, weights))
+            parts = [
+                (entity, _rank(passage, comparison, weights, parts_of(entity)))
+                for entity in passage.entities
+                if entity.fragments
+            ]
+            settled = apart(settled, parts, passage.entities, task.target.text, options)
+            made |= _as_pronouns(passage, settled)
         found.append(made)
     if options.neighbours:
         _look_beside(tasks, found, compare, options, weights)
@@ -138,31 +144,6 @@ def _rank(
         )
         for entity, each in zip(entities, ranked, strict=True)
     ]
-
-
-def _in_fragments(
-    passage: _Passage,
-    compared: Comparison,
-    settled: dict[str, Projection],
-    task: Task,
-    options: ProjectOptions,
-    weights: Mapping[str, Weights],
-) -> dict[str, Projection]:
-    """Return what is settled, discontinuous mentions in fragments where that is surer."""
-    owners = {each.id: each for each in passage.entities}
-    taken = [(owners[id_], one.entity.span) for id_, one in settled.items() if one.entity]
-    changed = {}
-    for entity in passage.entities:
-        if entity.fragments:
-            changed[entity.id] = in_fragments(
-                entity,
-                settled[entity.id],
-                _rank(passage, compared, weights, parts_of(entity)),
-                task.target.text,
-                options,
-                [other for other in taken if other[0] is not entity],
-            )
-    return settled | changed
 
 
 def _as_pronouns(passage: _Passage, settled: dict[str, Projection]) -> dict[str, Projection]:

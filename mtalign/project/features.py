@@ -97,7 +97,9 @@ FEATURES = (
 LOSS_FEATURES = ("constant", "best_link", "best_sound", "best_span_cosine", "best_word_cosine")
 
 _STOP_WORDS = """
-в во на у з із с со и та й і до из от від о об за к ко про при для по над под під
+в во на у з із зі с со и та й і до из от від о об за к ко про при для по над под під
+щодо біля через після перед між серед проти без крім навколо поблизу задля
+около после между среди против кроме вокруг вблизи ради через согласно
 the a an of and in at to for on by
 및 등 그 이 저
 """
@@ -124,6 +126,7 @@ _ADJECTIVE = re.compile(
 )
 _SENTENCE_END = frozenset(".!?…")
 _OPENING_QUOTES = frozenset("«“„‘\"'‹「『《<")
+_HYPHENS = frozenset("-‑")
 _MILD = frozenset(",–—")
 _CASE_ENDS = frozenset(("은", "는", "이", "가", "을", "를", "께서", "에서", "에서는", "에는", "도"))
 
@@ -342,7 +345,8 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
         "linked_before": -mass[before],
         "linked_after": -mass[after],
         "neighbour_after": -_neighbour(links, inside, own[-1] + 1),
-        "unexplained_before": -free[before] * open_before,
+        # A preposition before a name is not part of it.
+        "unexplained_before": -(free * ~np.append(target.stop, False))[before] * open_before,
         "unexplained_after": -free[after] * touching,
         "unexplained_noun": -free[after] * touching * (1 - alone),
         "adjective_open": -adjective[last] * free[after] * touching,
@@ -352,11 +356,13 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
 
 
 def _modifies(own: Sequence[int], source: UnitText) -> bool:
-    """Say whether a noun in small letters seems to follow the entity, as in "Italian descent"."""
+    """Say whether a noun in small letters or a hyphen follows the entity: "Italian descent", "US-led"."""
     after = own[-1] + 1
     if after >= len(source.units):
         return False
     word = source.units[after].span.of(source.text)
+    if word in _HYPHENS:
+        return True
     return word.isalpha() and word.islower() and word not in _STOP and word not in CONJUNCTIONS
 
 
@@ -548,7 +554,7 @@ def _shape(target: Side) -> dict[str, Floats]:
     wordy = np.array([any(map(str.isalnum, word)) for word in words] + [False], bool)
     particle = np.array([unit.particle for unit in units] + [False], bool)
     loose = np.array([unit.loose for unit in units] + [False], bool)
-    hyphen = np.array([word in "-‑" for word in words] + [False], bool)
+    hyphen = np.array([word in _HYPHENS for word in words] + [False], bool)
     stop = np.append(target.stop, False)
     case = target.closes_phrase
     follows = glued[last] & wordy[last]

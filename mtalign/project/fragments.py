@@ -7,7 +7,7 @@ fragments again. Otherwise it comes out as one span.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from msgspec.structs import replace
@@ -25,34 +25,49 @@ def parts_of(entity: Entity) -> list[Entity]:
     ]
 
 
-def in_fragments(
-    entity: Entity,
-    whole: Projection,
-    parts: Sequence[Ranked],
+def apart(
+    settled: Mapping[str, Projection],
+    parts: Iterable[tuple[Entity, Sequence[Ranked]]],
+    entities: Sequence[Entity],
     text: str,
     options: ProjectOptions,
-    taken: Sequence[tuple[Entity, Span]],
-) -> Projection:
-    """Return the mention in fragments if its parts are found apart and surer than the whole.
+) -> dict[str, Projection]:
+    """Return what is settled, mentions in fragments where these are found apart and surer than the whole.
 
     Args:
-        entity: the source mention.
-        whole: what became of it as one span.
-        parts: the rankings of its fragments, in order.
+        settled: what became of the entities of one bead, each as one span.
+        parts: discontinuous mentions with the rankings of their fragments, in order.
+        entities: all source mentions of the bead.
         text: the target text.
         options: thresholds.
-        taken: other source mentions and the spans they were given.
     """
+    found = dict(settled)
+    for entity, ranked in parts:
+        whole, made = settled[entity.id], in_fragments(entity, ranked, text)
+        places = made.entity if made else None
+        if not made or not places or made.confidence < options.keep:
+            continue
+        surer = whole.entity is None or made.confidence > whole.confidence
+        if surer and all(
+            may_share(entity, span, other, theirs.span)
+            for other in entities
+            if other is not entity and (theirs := found[other.id].entity)
+            for span in places.spans()
+        ):
+            found[entity.id] = made
+    return found
+
+
+def in_fragments(entity: Entity, parts: Sequence[Ranked], text: str) -> Projection | None:
+    """Return a mention at the best places of its parts, or None if these do not stand apart."""
     if not all(each.spans for each in parts):
-        return whole
-    confidence = round(min(each.confidence() for each in parts), 4)
+        return None
     spans = _joined(sorted(each.spans[0] for each in parts), text)
-    surer = confidence >= options.keep and (whole.entity is None or confidence > whole.confidence)
-    free = all(may_share(entity, span, *other) for span in spans for other in taken)
-    if len(spans) < 2 or not surer or not free:
-        return whole
+    if len(spans) < 2:
+        return None
     cover = Span(spans[0].start, spans[-1].end)
     made = replace(entity, span=cover, text=cover.of(text), fragments=tuple(spans))
+    confidence = round(min(each.confidence() for each in parts), 4)
     return Projection(entity.id, confidence, METHOD, entity=made)
 
 
