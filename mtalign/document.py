@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mtalign.errors import InvalidDocument
 
@@ -75,6 +76,11 @@ class Entity(Struct, frozen=True, omit_defaults=True):
     def spans(self) -> tuple[Span, ...]:
         """Return the parts of the mention: its fragments, or its one span."""
         return self.fragments or (self.span,)
+
+    def shift(self, offset: int) -> Entity:
+        """Return the entity moved by `offset` code points, in a text that says the same there."""
+        moved = tuple(each.shift(offset) for each in self.fragments)
+        return replace(self, span=self.span.shift(offset), fragments=moved)
 
     def said(self) -> str:
         """Return the words of the mention alone, without what stands between its fragments."""

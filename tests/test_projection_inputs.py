@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace as with_options
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtalign.alignment import Bead
+from mtalign.alignment import Bead, Tuple
 from mtalign.document import Document, Entity, Relation, Sentence, Span
 from mtalign.encode import Encoder
 from mtalign.errors import InputError, InvalidDocument
 from mtalign.evaluate.coverage import Answer, precision_at_coverage
 from mtalign.evaluate.entities import EntityRow, evaluate_entities
 from mtalign.evaluate.rows import Row
+from mtalign.formats.articles import Found, read_articles
+from mtalign.formats.export import export
 from mtalign.project.document import Task, project_documents
 from mtalign.project.fragments import apart, in_fragments
 from mtalign.project.grammar import agree as adjective_agrees
 from mtalign.project.grammar import finite_verb, pronouns
 from mtalign.project.rank import ProjectOptions, Ranked, agree
-from mtalign.record import Projection
+from mtalign.record import Origin, Projection, Record
 from mtalign.units import unit_text
 from mtalign.utf16 import Utf16
 from mtalign.words import Linker
@@ -275,3 +278,39 @@ def test_every_word_of_a_text_far_over_the_model_limit_has_a_vector(linker: Link
     assert compared.links.shape == (len(left.units), len(right.units))
     for vectors in (compared.left, compared.right):
         assert (vectors**2).sum(1).min() > 0.5
+
+
+@pytest.mark.parametrize("name", ["jsonl", "parquet", "brat"])
+def test_fragments_and_relations_survive_an_export(name: str, tmp_path: Path) -> None:
+    given = discontinuous()
+    entities = given.source.entities
+    source = msgspec.structs.replace(given.source, relations=(Relation("beside", "l", "r"),))
+    there = given.target.text
+    places = tuple(Span(there.index(word), there.index(word) + len(word)) for word in ("левое", "лёгкое"))
+    cover = Span(places[0].start, places[1].end)
+    left = Entity("l", cover, cover.of(there), "BODY", {}, places)
+    kept = (
+        Projection("l", 0.9, "ranker", entity=left),
+        Projection("r", 0.1, "ranker", reason="below-threshold"),
+    )
+    record = Record(
+        "d",
+        source,
+        "s",
+        {"ru": given.target},
+        {"ru": Origin("human")},
+        {"en-ru": tuple(given.beads)},
+        (Tuple({"en": (0,), "ru": (0,)}),),
+        {"ru": kept},
+    )
+    export(lambda: [record], [name], tmp_path / "out")
+    files = sorted(tmp_path.glob(f"out/{name}/*"))
+    (found,) = read_articles([str(path) for path in files if path.suffix != ".ann"], "en")
+    assert isinstance(found, Found)
+    assert found.article.source.relations == source.relations
+    assert found.article.source.entities[0].fragments == entities[0].fragments
+    target = found.article.translations["ru"]
+    assert [each.fragments for each in target.entities] == [places]
+    assert target.relations == ()
+    report = json.loads((tmp_path / "out" / "export.json").read_text())[name]
+    assert (report["held"]["relations"], report["held"]["discontinuous mentions"]) == (1, 2)

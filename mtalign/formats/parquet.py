@@ -142,12 +142,12 @@ def _schema() -> pa.Schema:
         ("attributes", pairs),
         ("sentences", pa.list_(pa.list_(pa.int64()))),
         ("entities", pa.list_(entity)),
+        ("relations", pa.list_(relation)),
     ]
     return pa.schema(
         [
             ("id", pa.string()),
             *document,
-            ("relations", pa.list_(relation)),
             ("translations", pa.list_(pa.struct(document))),
         ]
     )

@@ -3,7 +3,7 @@
     {"id", "text", "lang"?, "title"?, "source"?, "license"?, "sentences"?: [[0, 12], …], "attributes"?: {…},
      "entities"?: [{"id", "start", "end", "label", "text"?, "attributes"?, "fragments"?: [[0, 5], [10, 15]]}],
      "relations"?: [{"label", "head", "tail"}],
-     "translations"?: {"ko": "text" or {"text", "title"?, …, "sentences"?, "entities"?}}}
+     "translations"?: {"ko": "text" or {"text", "title"?, …, "sentences"?, "entities"?, "relations"?}}}
 
 `sentences`, on the source or a translation, are spans that replace mtalign's own segmentation. Other
 fields with a plain value become attributes of the document; other fields with lists or objects in them
@@ -52,6 +52,7 @@ class TextRow(Struct, forbid_unknown_fields=True):
     text: str
     sentences: list[Span] | None = None
     entities: list[EntityRow] = []
+    relations: list[RelationRow] = []
     title: str | None = None
     source: str | None = None
     license: str | None = None
@@ -103,7 +104,7 @@ def article_from_row(fields: Mapping[str, Any], lang: str) -> Article:
         source=row.source,
         license=row.license,
         attributes=row.attributes | _extra_fields(fields),
-        relations=tuple(Relation(each.label, str(each.head), str(each.tail)) for each in row.relations),
+        relations=_relations(row.relations),
     )
     return Article(
         source, {lang: _translation(source.id, lang, each) for lang, each in row.translations.items()}
@@ -199,7 +200,12 @@ def _translation(article_id: str, lang: str, row: str | TextRow) -> Document:
         source=row.source,
         license=row.license,
         attributes=row.attributes,
+        relations=_relations(row.relations),
     )
+
+
+def _relations(rows: list[RelationRow]) -> tuple[Relation, ...]:
+    return tuple(Relation(each.label, str(each.head), str(each.tail)) for each in rows)
 
 
 def _entity(row: EntityRow, text: str, article_id: str) -> Entity:

@@ -132,7 +132,7 @@ def _rank(
     `entities` are mentions inside the passage, if other ones than the passage's own.
     """
     entities = passage.entities if entities is None else entities
-    local = [_moved(each, -passage.left.start) for each in entities]
+    local = [each.shift(-passage.left.start) for each in entities]
     ranked = rank(local, *passage.units, compared, weights[group_of(passage.units[1].lang)])
     return [
         Ranked(
@@ -197,8 +197,3 @@ def _beside(task: Task, made: dict[str, Projection]) -> Iterator[_Passage]:
             for other in (*task.beads[max(number - 1, 0) : number], *task.beads[number + 1 : number + 2]):
                 if other.right:
                     yield _passage(task, left, task.target.cover(other.right), entities)
-
-
-def _moved(entity: Entity, offset: int) -> Entity:
-    fragments = tuple(each.shift(offset) for each in entity.fragments)
-    return replace(entity, span=entity.span.shift(offset), fragments=fragments)
