@@ -11,6 +11,7 @@ from checkpoints import m2m100
 
 from mtalign.config import Config, EncoderConfig, TranslatorConfig
 from mtalign.encode import Encoder
+from mtalign.errors import InputError
 from mtalign.load import Models
 from mtalign.record import Rejected, encode_json
 from mtalign.stages import Stage, align_rows, project_rows, run_stage, translate_rows, words_rows
@@ -74,6 +75,38 @@ def test_project_exact_spans(models: Models) -> None:
     assert entity["label"] == "LOC"
     assert 0 < entity["confidence"] <= 1
     assert out["lost"] == []
+
+
+def test_project_counts_in_utf16_if_asked(models: Models) -> None:
+    row = {"id": "p", "src_lang": "en", "tgt_lang": "ko", "src": "🎸🎸 " + EN[1], "tgt": "🎸🎸 " + KO[1]}
+    row["entities"] = [{"id": "b", "start": 16, "end": 21, "label": "LOC"}]
+    (out,) = run(project_rows(utf16=True), models, [row])
+    (entity,) = out["entities"]
+    assert (entity["start"], entity["end"], entity["text"]) == (5, 7, "부산")
+    inside = {**row, "entities": [{"id": "b", "start": 1, "end": 21}]}
+    (error,) = project_rows(utf16=True)([inside], models)
+    assert isinstance(error, InputError)
+    assert "UTF-16 offset 1" in str(error)
+
+
+def test_project_carries_relations_whose_ends_survive(models: Models) -> None:
+    row = {
+        "id": "p",
+        "src_lang": "en",
+        "tgt_lang": "ru",
+        "src": "Busan trades with Osaka.",
+        "tgt": "Пусан торгует с Осакой.",
+        "entities": [{"id": 1, "start": 0, "end": 5}, {"id": 2, "start": 18, "end": 23}],
+        "relations": [{"label": "trades", "head": 1, "tail": 2}],
+    }
+    cut = {**row, "tgt": "Пусан торгует."}
+    both, one = run(project_rows(), models, [row, cut])
+    assert [each["text"] for each in both["entities"]] == ["Пусан", "Осакой"]
+    assert both["relations"] == row["relations"]
+    assert [each["source"] for each in one["entities"]] == [1]
+    assert one["relations"] == []
+    (error,) = project_rows()([{**row, "relations": [{"label": "x", "head": 1, "tail": 9}]}], models)
+    assert isinstance(error, InputError)
 
 
 def test_what_is_not_in_the_target_is_lost_with_a_reason(models: Models) -> None:
