@@ -113,7 +113,9 @@ def read_weights(path: Path = WEIGHTS_PATH) -> dict[str, Weights]:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=_File)
     except (OSError, msgspec.MsgspecError) as error:
-        raise ModelUnavailable(f"the weights of the quality estimate, {path}, cannot be read: {error}") from error
+        raise ModelUnavailable(
+            f"the weights of the quality estimate, {path}, cannot be read: {error}"
+        ) from error
     if found.features != FEATURES:
         raise ModelUnavailable(
             f"the weights in {path} are of other features than this version has; "
@@ -151,14 +153,10 @@ def estimate_documents(
     return found
 
 
-def low_quality(
-    task: Task, estimates: Sequence[float | None], options: QualityOptions
-) -> tuple[Issue, ...]:
+def low_quality(task: Task, estimates: Sequence[float | None], options: QualityOptions) -> tuple[Issue, ...]:
     """Return an issue for each bead whose estimate is too low, at its target sentences."""
     return tuple(
-        Issue(
-            LOW_QUALITY, "warning", task.target.lang, f"estimated quality {each:.2f} of 1", bead.right
-        )
+        Issue(LOW_QUALITY, "warning", task.target.lang, f"estimated quality {each:.2f} of 1", bead.right)
         for bead, each in zip(task.beads, estimates, strict=True)
         if each is not None and each < options.least
     )
@@ -259,9 +257,7 @@ def _content(text: UnitText) -> list[int]:
     return [
         number
         for number, (unit, word) in enumerate(zip(text.units, text.words(), strict=True))
-        if not unit.particle
-        and word[0].isalnum()
-        and (len(word) >= _SHORT_WORD or not word[0].islower())
+        if not unit.particle and word[0].isalnum() and (len(word) >= _SHORT_WORD or not word[0].islower())
     ]
 
 

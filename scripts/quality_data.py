@@ -97,12 +97,12 @@ def read_texts(ntrex: Path, news: Path, machine: Path) -> Iterator[Text]:
                 source, target = (tuple(each[side] for each in beads) for side in ("en", lang))
                 yield _plain(f"news {number}", lang, source, target, NEWS)
     metric = CHRF()
-    made = sorted(read_rows(machine), key=lambda row: (str(row["doc"]), int(str(row["line"]))))
-    for doc, group in groupby(made, key=lambda row: str(row["doc"])):
+    made = sorted(read_rows(machine), key=lambda row: (row["doc"], row["line"]))
+    for doc, group in groupby(made, key=lambda row: row["doc"]):
         lines_made = list(group)
         for lang in TARGETS:
-            source = tuple(str(row["en"]) for row in lines_made)
-            target = tuple(row[lang]["text"] for row in lines_made)  # type: ignore[index]
+            source = tuple(row["en"] for row in lines_made)
+            target = tuple(row[lang]["text"] for row in lines_made)
             references = [human[doc, row["line"]][lang] for row in lines_made]
             chrf = [
                 metric.sentence_score(one, [other]).score

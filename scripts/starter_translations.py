@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mtalign import config
 from mtalign.load import Models
@@ -43,8 +44,8 @@ def main() -> None:
         with arguments.out.open("a", encoding="utf-8") as out:
             for i, row in enumerate(chunk):
                 found = {lang: {"text": made[lang][i].text, "score": made[lang][i].score} for lang in TARGETS}
-                row = {"doc": row["doc"], "line": row["line"], "en": texts[i], **found}
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                made_row = {"doc": row["doc"], "line": row["line"], "en": texts[i], **found}
+                out.write(json.dumps(made_row, ensure_ascii=False) + "\n")
         print(f"{start + len(chunk)} of {len(wanted)} lines", flush=True)
 
 
@@ -65,7 +66,7 @@ def _key(row: Mapping[str, object]) -> tuple[object, object]:
     return row["doc"], row["line"]
 
 
-def read_rows(path: Path) -> list[dict[str, object]]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows of the file, none if there is no such file yet."""
     if not path.is_file():
         return []

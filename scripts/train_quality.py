@@ -46,7 +46,7 @@ def fit(table: Floats, good: NDArray[np.bool_], weights: Floats, prior: Floats, 
 
 
 def balanced(chosen: Sequence[Example]) -> Floats:
-    """Return the weight of each example; those of each of the three classes have the same sum, but good twice."""
+    """Return the weight of each example; good: a half, bad ones: a quarter for each kind."""
     classes = ["machine" if each.kind == MACHINE else str(is_bad(each)) for each in chosen]
     counts = Counter(classes)
     share = {"False": 0.5, "True": 0.25, "machine": 0.25}
@@ -92,7 +92,7 @@ def main() -> None:
     ]
     groups = train(every)
     for group, found in groups.items():
-        print(group, {name: weight for name, weight in zip(FEATURES, found.weights, strict=True)})
+        print(group, dict(zip(FEATURES, found.weights, strict=True)))
     if options.write:
         counts = Counter(f"{each.kind} {each.lang}" for each in every if is_bad(each) is not None)
         recipe = {
