@@ -7,7 +7,7 @@ that may be this model's or a person's.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,8 +155,8 @@ def read_rates(path: Path, models: Models) -> Rates:
     What the memory served then counts too, so that the rate of a rerun is far too good: it is left out
     where it is faster than a sentence could be translated.
     """
-    seconds: Counter[str] = Counter()
-    sentences: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
+    sentences: dict[str, int] = defaultdict(int)
     other = pairs = 0.0
     for _, entry in Run(path).entries():
         for lang, engine in entry.tally.engines.items():
