@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from mtalign.alignment import check_run
 from mtalign.document import Document, Entity, Sentence, Span, paragraph_spans
 from mtalign.errors import InvalidRecord, StoreError
-from mtalign.record import Issue, Projection, Record, Rejected, encode_json
+from mtalign.record import Issue, Projection, Record, Rejected, encode_json, pair_key
 from mtalign.store import Run
 
 REVIEWS = "reviews.jsonl"
@@ -375,12 +375,24 @@ def _corrected(record: Record, target: Document, index: int, text: str) -> Recor
         record,
         targets={**record.targets, target.lang: corrected},
         projections={**record.projections, target.lang: projections},
+        quality=_without_estimate(record, target.lang, index),
     )
     # What the machine found in the sentence was about the text that is gone.
     return _without_issues(
         record,
         lambda issue: issue.lang == target.lang and index in issue.sentences and issue.kind != COMMENT,
     )
+
+
+def _without_estimate(record: Record, lang: str, index: int) -> dict[str, tuple[float | None, ...]]:
+    """Return the estimates without that of the bead of a corrected sentence: it was about another text."""
+    if lang not in record.quality:
+        return record.quality
+    beads = record.beads[pair_key(record.source.lang, lang)]
+    kept = tuple(
+        None if index in bead.right else each for bead, each in zip(beads, record.quality[lang], strict=True)
+    )
+    return {**record.quality, lang: kept}
 
 
 def _follow(projection: Projection, moved: Callable[[Span], Span | None]) -> Projection:
