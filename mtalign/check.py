@@ -181,17 +181,20 @@ def length_ratio(pair: Pair, limits: Limits) -> Issue | None:
     The logarithm of the ratio of lengths is taken to be normal, with a variance that falls with the length
     (after Gale and Church 1993).
     """
-    source, target = len(pair.source), len(pair.target)
-    deviation = (math.log(target / source) - math.log(pair.ratio)) / math.sqrt(
-        _SPREAD**2 + _SHORTNESS / source
-    )
-    if abs(deviation) < limits.length_deviation:
+    if abs(deviation(pair)) < limits.length_deviation:
         return None
+    source, target = len(pair.source), len(pair.target)
     return pair.issue(
         "length-ratio",
         "warning",
         f"{source} characters became {target}, {target / (source * pair.ratio):.1f} times the usual length",
     )
+
+
+def deviation(pair: Pair) -> float:
+    """Return how far the logarithm of the length ratio is from the usual one, in standard deviations."""
+    source, target = len(pair.source), len(pair.target)
+    return (math.log(target / source) - math.log(pair.ratio)) / math.sqrt(_SPREAD**2 + _SHORTNESS / source)
 
 
 def number_mismatch(pair: Pair, limits: Limits) -> Issue | None:  # noqa: ARG001 — it has no limits
@@ -250,7 +253,7 @@ def find_issues(
     return tuple(issue for issue in found if (issue.kind, issue.lang, issue.sentences) not in said)
 
 
-def check_pair(pair: Pair, limits: Limits) -> Iterator[Issue]:
+def check_pair(pair: Pair, limits: Limits = Limits()) -> Iterator[Issue]:
     """Yield the issues of one bead that has both sides."""
     first = next((issue for check in _LANGUAGE_CHECKS if (issue := check(pair, limits))), None)
     if first:

@@ -24,6 +24,7 @@ from mtalign.encode import DType, Pooling
 from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
 from mtalign.project.rank import ProjectOptions
+from mtalign.quality import QualityOptions
 from mtalign.translate.options import CTranslate2Options, OpenAIOptions, TransformersOptions
 from mtalign.translate.rerank import RankWeights
 from mtalign.translate.terms import Pattern
@@ -137,6 +138,7 @@ class Config(_Frozen):
     words: LinkOptions = LinkOptions()
     project: ProjectOptions = ProjectOptions()
     check: Limits = Limits()
+    quality: QualityOptions = QualityOptions()
 
     @field_validator("translate")
     @classmethod

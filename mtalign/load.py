@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mtalign.encode import Encoder, RememberedVectors
     from mtalign.translate.engine import Engine
-    from mtalign.translate.memory import Memory
+    from mtalign.translate.memory import Group, Memory
     from mtalign.translate.terms import Terms
     from mtalign.translate.translator import Translator
     from mtalign.words import Linker
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UsedModel:
-    """What the manifest says about a model: the part it plays, and where it comes from."""
+    """What the manifest says about a model: the part it plays, and where it comes from.
+
+    `engine` runs it (None for the encoder), `compute_type` is the number format that was asked for, `bytes`
+    the size of its files; both None for what a server runs.
+    """
 
     role: str
     name: str
@@ -42,6 +46,9 @@ class UsedModel:
     fingerprint: str
     license: str | None
     demo: bool
+    engine: str | None = None
+    compute_type: str | None = None
+    bytes: int | None = None
 
 
 class Models:
@@ -63,7 +70,8 @@ class Models:
             ModelUnavailable: one of them cannot be had.
             ConfigError: the configuration names no translator for a language.
         """
-        used = [_used("encoder", self._find(self.config.encoder.model))]
+        encoder = self.config.encoder
+        used = [_used("encoder", self._find(encoder.model), None, encoder.dtype)]
         for lang in translated:
             chosen = self._translator(lang)
             used.append(self._used(f"translator {lang}", chosen))
@@ -76,8 +84,10 @@ class Models:
             # Nothing to find, but the key must be there.
             api_key(chosen.options)
             where = chosen.options.base_url
-            return UsedModel(role, chosen.model, None, where, chosen.options.license, False)
-        return _used(role, self._find(chosen.model))
+            return UsedModel(role, chosen.model, None, where, chosen.options.license, False, chosen.engine)
+        options = chosen.options
+        compute = options.compute_type if isinstance(options, CTranslate2Options) else options.dtype
+        return _used(role, self._find(chosen.model), chosen.engine, compute)
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -95,7 +105,8 @@ class Models:
         )
 
     @cached_property
-    def _vectors(self) -> RememberedVectors:
+    def vectors(self) -> RememberedVectors:
+        """Sentence vectors of the same encoder, the latest of them remembered."""
         from mtalign.encode import RememberedVectors
 
         return RememberedVectors(self.encoder)
@@ -130,6 +141,26 @@ class Models:
 
         return Memory(self._memory_path) if self._memory_path else None
 
+    def may_remember(self, source: str, target: str) -> bool:
+        """Say whether the memory holds translations between two languages by our model or by people.
+
+        No engine is loaded for that, and no memory is made.
+        """
+        if self._memory_path is None or not self._memory_path.is_file():
+            return False
+        chosen = self._translator(target)
+        served = isinstance(chosen.options, OpenAIOptions)
+        model = chosen.model if served else f"{chosen.model}#{self._find(chosen.model).fingerprint}"
+        return any(
+            (each.source_lang, each.target_lang) == (source, target)
+            and (each.signature is None or f"model:{model}" in each.signature)
+            for each in self._remembered
+        )
+
+    @cached_property
+    def _remembered(self) -> list[Group]:
+        return self.memory.groups() if self.memory else []
+
     def engine(self, lang: str) -> Engine:
         """Return the engine that translates into a language; one model serves all its languages."""
         return self._engine(self._translator(lang))
@@ -150,10 +181,10 @@ class Models:
         if chosen not in self._translators:
             self._translators[chosen] = Translator(
                 self._engine(chosen),
-                encoder=self._vectors,
+                encoder=self.vectors,
                 weights=chosen.weights,
                 candidates=chosen.candidates,
-                judge=Judge(self.config.check, self._vectors, examples()),
+                judge=Judge(self.config.check, self.vectors, examples()),
                 ladder=chosen.ladder,
                 fallback=self._engine(chosen.fallback) if chosen.fallback else None,
                 terms=self.terms,
@@ -197,6 +228,7 @@ class Models:
                 f"{stage}:{digest(getattr(config, stage))}"
                 for stage in ("align", "words", "project", "check")
             ),
+            f"quality:{digest(config.quality)}/{_weights_digest()}",
         ]
         if langs:
             parts.append(f"terms:{self.terms.signature}")
@@ -233,8 +265,24 @@ class Models:
         return chosen
 
 
-def _used(role: str, found: ModelFiles) -> UsedModel:
-    return UsedModel(role, found.name, found.revision, found.fingerprint, found.license, found.demo)
+def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -> UsedModel:
+    return UsedModel(
+        role,
+        found.name,
+        found.revision,
+        found.fingerprint,
+        found.license,
+        found.demo,
+        engine,
+        compute_type,
+        sum(each.stat().st_size for each in found.path.rglob("*") if each.is_file()),
+    )
+
+
+@cache
+def _weights_digest() -> str:
+    """Return a digest of the weights of the quality estimate."""
+    return sha256(files("mtalign").joinpath("quality.json").read_bytes()).hexdigest()[:8]
 
 
 @cache

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from mtalign.alignment import Bead, Tuple, check_beads, check_cover
-from mtalign.document import Document, Entity, check_entity_text, check_languages
+from mtalign.document import Document, Entity, Relation, check_entity_text, check_languages
 from mtalign.errors import InvalidRecord
 
 SCHEMA_VERSION = 1
@@ -75,7 +75,9 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
     """Everything known about one article. Written once, as one line of JSON.
 
     `beads` holds every pair of languages under `"en-ko"` (see `pair_key`); `projections` holds, for
-    every target language, exactly one projection for each source entity.
+    every target language, exactly one projection for each source entity. `quality` is the estimate for
+    each bead of the source and a target, 0 (bad) to 1 (good), None where one side is empty; languages, or
+    all of it, may be missing (see `mtalign.quality`).
     """
 
     id: str
@@ -87,6 +89,7 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
     tuples: tuple[Tuple, ...] = ()
     projections: dict[str, tuple[Projection, ...]] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
+    quality: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     content: str = ""
     timings: dict[str, float] = field(default_factory=dict)
     schema: int = SCHEMA_VERSION
@@ -104,6 +107,7 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
             raise InvalidRecord(f"record {self.id!r}: every target needs an origin, and no other language")
         self._check_alignment()
         self._check_projections()
+        self._check_quality()
 
     def _check_alignment(self) -> None:
         documents = self.documents()
@@ -141,6 +145,13 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
                 if each.entity is not None:
                     check_entity_text(each.entity, self.targets[lang])
 
+    def _check_quality(self) -> None:
+        for lang, estimates in self.quality.items():
+            if len(estimates) != len(self.beads.get(pair_key(self.source.lang, lang), ())):
+                raise InvalidRecord(f"record {self.id!r}, {lang}: each bead needs one quality estimate")
+            if any(each is not None and not 0.0 <= each <= 1.0 for each in estimates):
+                raise InvalidRecord(f"record {self.id!r}, {lang}: a quality estimate is not 0 to 1")
+
     def documents(self) -> dict[str, Document]:
         """Return the source and all targets by language, the source first."""
         return {self.source.lang: self.source, **self.targets}
@@ -151,6 +162,14 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
             yield from self.source.entities
         else:
             yield from (each.entity for each in self.projections[lang] if each.entity is not None)
+
+    def relations(self, lang: str) -> Iterator[Relation]:
+        """Yield the source's relations that hold in one language: both their entities are there.
+
+        An entity that is carried over keeps its id.
+        """
+        there = {entity.id for entity in self.entities(lang)}
+        yield from (each for each in self.source.relations if {each.head, each.tail} <= there)
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

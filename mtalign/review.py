@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from mtalign.alignment import check_run
 from mtalign.document import Document, Entity, Sentence, Span, paragraph_spans
 from mtalign.errors import InvalidRecord, StoreError
-from mtalign.record import Issue, Projection, Record, Rejected, encode_json
+from mtalign.record import Issue, Projection, Record, Rejected, encode_json, pair_key
 from mtalign.store import Run
 
 REVIEWS = "reviews.jsonl"
@@ -363,14 +363,19 @@ def _corrected(record: Record, target: Document, index: int, text: str) -> Recor
         for number, each in enumerate(target.sentences)
     )
     entities = tuple(
-        replace(each, span=span) for each in target.entities if (span := moved(each.span)) is not None
+        each.shift(span.start - each.span.start)
+        for each in target.entities
+        if (span := moved(each.span)) is not None
     )
-    corrected = replace(target, text=new_text, sentences=sentences, entities=entities)
+    there = {each.id for each in entities}
+    relations = tuple(each for each in target.relations if {each.head, each.tail} <= there)
+    corrected = replace(target, text=new_text, sentences=sentences, entities=entities, relations=relations)
     projections = tuple(_follow(each, moved) for each in record.projections[target.lang])
     record = replace(
         record,
         targets={**record.targets, target.lang: corrected},
         projections={**record.projections, target.lang: projections},
+        quality=_without_estimate(record, target.lang, index),
     )
     # What the machine found in the sentence was about the text that is gone.
     return _without_issues(
@@ -379,13 +384,24 @@ def _corrected(record: Record, target: Document, index: int, text: str) -> Recor
     )
 
 
+def _without_estimate(record: Record, lang: str, index: int) -> dict[str, tuple[float | None, ...]]:
+    """Return the estimates without that of the bead of a corrected sentence: it was about another text."""
+    if lang not in record.quality:
+        return record.quality
+    beads = record.beads[pair_key(record.source.lang, lang)]
+    kept = tuple(
+        None if index in bead.right else each for bead, each in zip(beads, record.quality[lang], strict=True)
+    )
+    return {**record.quality, lang: kept}
+
+
 def _follow(projection: Projection, moved: Callable[[Span], Span | None]) -> Projection:
     if projection.entity is None:
         return projection
     span = moved(projection.entity.span)
     if span is None:
         return Projection(projection.source, 1.0, METHOD, reason=TEXT_CORRECTED)
-    return replace(projection, entity=replace(projection.entity, span=span))
+    return replace(projection, entity=projection.entity.shift(span.start - projection.entity.span.start))
 
 
 def _with_issue(record: Record, issue: Issue) -> Record:

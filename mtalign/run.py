@@ -11,7 +11,7 @@ import errno
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -28,6 +28,7 @@ from mtalign.document import Article, Document
 from mtalign.errors import ConfigError, InputError, UnknownLanguage, UsageError
 from mtalign.languages import LANGUAGES
 from mtalign.project.document import Task, project_documents
+from mtalign.quality import estimate_documents, low_quality
 from mtalign.record import Issue, Origin, Projection, Record, encode_json, pair_key
 from mtalign.segment import segment, split_sentences
 from mtalign.store import Made
@@ -40,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 # The parts of a signature that belong to one stage each, beside those of the languages translated into. All
 # other parts (versions, the encoder, the annotator) concern the whole record.
-_OWN = frozenset({"align", "words", "project", "check", "terms", *LANGUAGES})
+_OWN = frozenset({"align", "words", "project", "check", "quality", "terms", *LANGUAGES})
 
 # What translations come from beside their engine: terms, and the checks that choose among hypotheses.
 _OF_TRANSLATION = frozenset({"terms", "check"})
@@ -266,20 +267,26 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
             {pair: work.beads[pair_key(*pair)] for pair in combinations(documents, 2)},
         )
     source_beads = {lang: work.beads[pair_key(work.source.lang, lang)] for lang in targets}
+    tasks = {lang: Task(work.source, work.targets[lang], source_beads[lang]) for lang in targets}
     projections = _projected(work, earlier) if earlier else None
     if projections is None:
         with work.timed("project"):
-            made = project_documents(
-                [Task(work.source, work.targets[lang], source_beads[lang]) for lang in targets],
-                models.linker.compare,
-                models.config.project,
-            )
+            made = project_documents(list(tasks.values()), models.linker.compare, models.config.project)
         projections = dict(zip(targets, made, strict=True))
+    quality = _estimated(work, earlier) if earlier else None
+    if quality is None:
+        with work.timed("quality"):
+            quality = _estimate(tasks, models)
     known = [issue for lang in targets for issue in work.translated.get(lang, ())]
     with work.timed("check"):
         found = find_issues(
             work.source, work.targets, source_beads, projections, models.config.check, known=known
         )
+    poor = [
+        issue
+        for lang, estimates in quality.items()
+        for issue in low_quality(tasks[lang], estimates, models.config.quality)
+    ]
     work.record = Record(
         id=work.article.source.id,
         source=work.source,
@@ -289,7 +296,8 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
         beads=work.beads,
         tuples=grouped,
         projections=projections,
-        issues=(*known, *work.unordered, *found),
+        issues=(*known, *work.unordered, *found, *poor),
+        quality=quality,
         content=content_hash(work.article),
         timings=work.timings,
     )
@@ -331,14 +339,31 @@ def _is_about_order(issue: Issue, left: str, right: str, work: _Work) -> bool:
     return issue.kind == NON_MONOTONE and issue.lang == right and left == work.source.lang
 
 
+def _estimate(tasks: Mapping[str, Task], models: Models) -> dict[str, tuple[float | None, ...]]:
+    """Estimate the quality of the translations of an article, if that is wanted."""
+    if not models.config.quality.estimate:
+        return {}
+    made = estimate_documents(list(tasks.values()), models.linker.compare, models.vectors)
+    return dict(zip(tasks, made, strict=True))
+
+
+def _estimated(work: _Work, earlier: Record) -> dict[str, tuple[float | None, ...]] | None:
+    """Return the earlier estimates if nothing that they come from has changed; all or none, as below."""
+    return dict(earlier.quality) if _unchanged(work, earlier, "words", "quality") else None
+
+
 def _projected(work: _Work, earlier: Record) -> dict[str, tuple[Projection, ...]] | None:
     """Return the earlier projections if nothing that they come from has changed.
 
     All or none: the linker centres each language on all that it is given together.
     """
-    same = (
-        {"words", "project"} <= work.same
+    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project") else None
+
+
+def _unchanged(work: _Work, earlier: Record, *stages: str) -> bool:
+    """Say whether texts, beads and the options of the stages are those of the earlier record."""
+    return (
+        work.same.issuperset(stages)
         and earlier.targets == work.targets
         and all(earlier.beads[pair] == work.beads[pair] for pair in work.beads)
     )
-    return dict(earlier.projections) if same else None

@@ -237,8 +237,16 @@ def _show_entities(scores: EntityScores) -> None:
             for name, each in groups.items()
         ],
     )
+    if scores.coverage:
+        table(
+            "precision of the surest spans",
+            ["share of mentions", "precision", "95 %"],
+            [[each.coverage, each.precision, _interval(each.interval)] for each in scores.coverage],
+        )
+    by_language = ", ".join(f"{lang} {_interval(each)}" for lang, each in scores.language_intervals.items())
     typer.echo(
-        f"exact F1, 95 % interval: {_interval(scores.exact_interval)}; {scores.unjudged} spans unjudged"
+        f"exact F1, 95 % interval: {_interval(scores.exact_interval)} ({by_language}); "
+        f"{scores.unjudged} spans unjudged"
     )
     typer.echo(scores.signature)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,19 +22,17 @@ from mtalign.cli.common import (
     print_json,
     progress_bar,
     read_config,
-    table,
 )
+from mtalign.cli.plan import Inputs, identity, read_inputs, show_plan, without_hash
 from mtalign.cli.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mtalign.batch import Report, Runner
     from mtalign.config import Config
-    from mtalign.formats.articles import Found
     from mtalign.load import Models, UsedModel
     from mtalign.observe import Observer
-    from mtalign.record import Rejected
 
 
 def register(app: typer.Typer) -> None:
@@ -130,6 +125,7 @@ def run(
     from mtalign.formats.articles import find_inputs, read_articles
     from mtalign.load import Models
     from mtalign.observe import Observer
+    from mtalign.plan import look_ahead
     from mtalign.store import Share, claim
 
     if migrate:
@@ -155,10 +151,10 @@ def run(
     models = Models(settings, remembered)
     # Everything that can stop the run as a whole is found out here, before anything is written.
     read = partial(read_articles, files, home, format, mapped)
-    plan = _plan(files, read(), targets)
+    plan = read_inputs(files, read(), targets)
     used = models.find(lang for lang in targets if plan.to_translate[lang])
     if dry_run:
-        _show_plan(plan, used, as_json)
+        show_plan(plan, used, look_ahead(read(), targets, models, out), as_json)
         return
     if out is None:
         raise UsageError("say where the results go: -o RUN")
@@ -178,9 +174,7 @@ def run(
                 read(), files, job, models, work,
                 selection=selection, tell=observer.tell, stop=stop,
             )  # fmt: skip
-            changed = [
-                file for file, before in plan.files.items() if _identity(file) != _without_hash(before)
-            ]
+            changed = [file for file, before in plan.files.items() if identity(file) != without_hash(before)]
             observer.event("end", **vars(report), changed=changed)
         if profile:
             _write_profile(out, observer)
@@ -190,70 +184,6 @@ def run(
     else:
         _summarise(out, report, used, changed, plan.left_out)
     raise typer.Exit(report.exit_code or (1 if changed else 0))
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What the inputs hold, found by reading them once.
-
-    `files` says of each input what it was like, `to_translate` how many articles bring no translation,
-    `left_out` what the files say and an article cannot hold.
-    """
-
-    files: dict[str, dict[str, Any]]
-    articles: int
-    characters: int
-    unreadable: list[Rejected]
-    to_translate: dict[str, int]
-    left_out: dict[str, int]
-
-
-def _plan(files: Sequence[str], inputs: Iterable[Found | Rejected], targets: Sequence[str]) -> _Plan:
-    from mtalign.formats.articles import Found
-    from mtalign.run import missing
-
-    described = {file: _described(file) for file in files}
-    articles = characters = 0
-    unreadable = []
-    to_translate = dict.fromkeys(targets, 0)
-    left_out: Counter[str] = Counter()
-    for each in inputs:
-        if isinstance(each, Found):
-            articles += 1
-            characters += len(each.article.source.text)
-            left_out.update(each.left_out)
-            for lang in missing(each.article, targets):
-                to_translate[lang] += 1
-        else:
-            unreadable.append(each)
-    return _Plan(described, articles, characters, unreadable, to_translate, dict(left_out))
-
-
-def _described(file: str) -> dict[str, Any]:
-    """Return what an input file is like, so that it can be told whether a run still belongs to it."""
-    identity = _identity(file)
-    if not identity:
-        return {}
-    digest = hashlib.sha256()
-    try:
-        with Path(file).open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    except OSError:
-        return identity
-    return {**identity, "sha256": digest.hexdigest()}
-
-
-def _identity(file: str) -> dict[str, Any]:
-    try:
-        stat = Path(file).stat()
-    except OSError:
-        return {}
-    return {"size": stat.st_size, "modified": stat.st_mtime_ns}
-
-
-def _without_hash(described: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in described.items() if key != "sha256"}
 
 
 @contextmanager
@@ -303,7 +233,7 @@ def _migrate(out: Path | None) -> None:
 
 
 def _manifest(
-    targets: Sequence[str], settings: Config, used: Sequence[UsedModel], plan: _Plan
+    targets: Sequence[str], settings: Config, used: Sequence[UsedModel], plan: Inputs
 ) -> dict[str, Any]:
     return {
         "mtalign": __version__,
@@ -341,42 +271,6 @@ def _columns(option: str) -> dict[str, str]:
     if not all(field.strip() and column.strip() for field, _, column in pairs):
         raise UsageError(f"--columns {option!r}: expected FIELD=COLUMN,…, for example text=body,id=url")
     return {field.strip(): column.strip() for field, _, column in pairs}
-
-
-def _show_plan(plan: _Plan, used: Sequence[UsedModel], as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "articles": plan.articles,
-                "unreadable": [vars_of(each) for each in plan.unreadable],
-                "not_read": plan.left_out,
-                "characters": plan.characters,
-                "to_translate": plan.to_translate,
-                "models": [vars(each) for each in used],
-            }
-        )
-        return
-    typer.echo(f"{plan.articles} articles, {plan.characters} characters; {len(plan.unreadable)} unreadable")
-    for what, count in plan.left_out.items():
-        typer.echo(f"  not read, since an article cannot hold it: {count} {what}")
-    for lang, count in plan.to_translate.items():
-        typer.echo(f"  {lang}: {count} to translate, {plan.articles - count} bring a human translation")
-    table(
-        "models",
-        ["role", "model", "licence", "quality"],
-        [
-            [each.role, each.name, each.license or "unknown", "demo only" if each.demo else ""]
-            for each in used
-        ],
-    )
-
-
-def vars_of(rejected: Rejected) -> dict[str, Any]:
-    """Return a reject as plain values."""
-    import msgspec
-
-    plain: dict[str, Any] = msgspec.to_builtins(rejected)
-    return plain
 
 
 def _summarise(

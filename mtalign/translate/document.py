@@ -62,9 +62,9 @@ def translate_documents(
     made: dict[int, Translated] = {}
     for lang in dict.fromkeys(document.lang for document in documents):
         chosen = [index for index, document in enumerate(documents) if document.lang == lang]
-        units = [_units(documents[index]) for index in chosen]
+        units = [units_of(documents[index]) for index in chosen]
         texts = [text for each in units for text in each]
-        contexts = [text for index in chosen for text in _contexts(documents[index], translator)]
+        contexts = [text for index in chosen for text in contexts_of(documents[index], translator)]
         outcomes = iter(translate_sentences(texts, lang, target, translator, contexts).outcomes)
         for index, own in zip(chosen, units, strict=True):
             share = Translations(tuple(islice(outcomes, len(own))))
@@ -72,12 +72,12 @@ def translate_documents(
     return [made[index] for index in range(len(documents))]
 
 
-def _units(document: Document) -> list[str]:
+def units_of(document: Document) -> list[str]:
     """Return what is translated of a document: its sentences, then its title if it has one."""
     return [*document.sentence_texts(), *([document.title] if document.title else [])]
 
 
-def _contexts(document: Document, translator: Translator) -> list[str]:
+def contexts_of(document: Document, translator: Translator) -> list[str]:
     """Return what stands before each of the document's units, as far as the translator wants to see it."""
     size = translator.context_sentences
     texts = document.sentence_texts()

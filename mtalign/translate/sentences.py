@@ -83,6 +83,20 @@ def translate_sentences(
     return Translations(tuple(known[line] for line in lines))
 
 
+def count_known(
+    sentences: Sequence[str], source: str, target: str, translator: Translator, contexts: Sequence[str]
+) -> int:
+    """Return how many of the sentences the translator's memory would serve; without a memory none."""
+    if translator.memory is None:
+        return 0
+    lines = [
+        Sentence(one_line(sentence), one_line(context))
+        for sentence, context in zip(sentences, contexts, strict=True)
+    ]
+    known = translator.memory.find(list(dict.fromkeys(lines)), source, target, translator.signature)
+    return sum(line in known for line in lines)
+
+
 def one_line(text: str) -> str:
     """Return the text with every run of white space made one space, none outside, and no lone surrogate."""
     return " ".join(well_formed(text).split())
