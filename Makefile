@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip
 	test -n "$(TORCH_INDEX)" && $(BIN)/pip install --quiet --no-deps --retries 0 --index-url $(TORCH_INDEX) \
 		"$(TORCH)" 2>/dev/null || $(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet -e ".[starter,dev]"
+	$(BIN)/pip install --quiet -e ".[starter,search,dev]"
 	touch $(STAMP)
 
 demo: $(STAMP)

@@ -46,22 +46,32 @@ class _BeadRow(Struct, frozen=True):
     score: float = 0.0
 
 
+class PairWarning(Struct, frozen=True):
+    """What is wrong with a pair of texts as a whole."""
+
+    pair: str
+    kind: str
+    evidence: str
+
+
 class _Row(Struct, frozen=True):
     id: str | int
     langs: list[str]
     sents: dict[str, list[str]]
     tuples: list[dict[str, tuple[int, ...]]]
     beads: dict[str, list[_BeadRow]]
+    warnings: tuple[PairWarning, ...] = ()
 
 
 @dataclass(frozen=True)
 class AlignedDocument:
-    """One document in n languages: sentences by language, beads by pair, tuples of all."""
+    """One document in n languages: sentences by language, beads by pair, tuples of all, warnings."""
 
     id: str
     sents: Mapping[str, Sequence[str]]
     beads: Mapping[Pair, tuple[Bead, ...]]
     tuples: tuple[Mapping[str, tuple[int, ...]], ...]
+    warnings: tuple[PairWarning, ...] = ()
 
     def text(self, lang: str, indices: Iterable[int]) -> str:
         """Return sentences as one text, with the spaces that the language wants between them."""
@@ -116,6 +126,7 @@ class Summary:
     tuples: int = 0
     complete: int = 0
     pairs: dict[Pair, PairSummary] = field(default_factory=lambda: defaultdict(PairSummary))
+    warnings: list[tuple[str, PairWarning]] = field(default_factory=list)
     _worst: list[tuple[float, int, Doubt]] = field(default_factory=list)
     _seen: int = 0
 
@@ -124,6 +135,7 @@ class Summary:
         self.documents += 1
         self.sentences.update({lang: len(each) for lang, each in document.sents.items()})
         self.tuples += len(document.tuples)
+        self.warnings += [(document.id, each) for each in document.warnings]
         self.complete += sum(all(each.get(lang) for lang in document.sents) for each in document.tuples)
         for pair, beads in document.beads.items():
             summary = self.pairs[pair]
@@ -152,6 +164,7 @@ class Summary:
             "tuples": self.tuples,
             "tuples_in_all_languages": self.complete,
             "pairs": {"-".join(pair): summary.as_dict() for pair, summary in self.pairs.items()},
+            "warnings": [{"document": doc_id, **msgspec.to_builtins(each)} for doc_id, each in self.warnings],
         }
 
 
@@ -176,9 +189,8 @@ def from_row(row: Mapping[str, object]) -> AlignedDocument:
     for lang, sents in typed.sents.items():
         groups = [each.get(lang, ()) for each in typed.tuples]
         check_cover(groups, len(sents), f"document {doc_id!r}, tuples, {lang}")
-    return AlignedDocument(
-        doc_id, {lang: typed.sents[lang] for lang in typed.langs}, beads, tuple(typed.tuples)
-    )
+    in_order = {lang: typed.sents[lang] for lang in typed.langs}
+    return AlignedDocument(doc_id, in_order, beads, tuple(typed.tuples), typed.warnings)
 
 
 def read_documents(path: Path) -> Iterator[AlignedDocument]:

@@ -50,6 +50,9 @@ class EncoderConfig(_Frozen):
 
     model: str = Field(description="hub:OWNER/NAME@REVISION, starter:NAME or a folder")
     prefix: str = Field("", description="put before every sentence; e5 models want 'query: '")
+    query_prefix: str | None = Field(
+        None, description="put before a search query instead, where an encoder tells queries from passages"
+    )
     pooling: Pooling = "mean"
     dtype: DType = "auto"
     batch_tokens: int = Field(4096, gt=0, description="padded tokens per forward pass")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mtalign.errors import InvalidDocument
 
@@ -51,7 +53,9 @@ class Span(Struct, frozen=True, order=True, array_like=True):
 class Entity(Struct, frozen=True, omit_defaults=True):
     """A labelled mention in a document. Any label set; mentions may nest and overlap.
 
-    `attributes` are carried along untouched (a knowledge-base id, an annotator, …).
+    `attributes` are carried along untouched (a knowledge-base id, an annotator, …). A discontinuous
+    mention ("South" and "Korea" in "South and North Korea") has its parts in `fragments`, two or more, in
+    order; `span` then runs from the first to the last, and `text` is all that stands there.
     """
 
     id: str
@@ -59,12 +63,46 @@ class Entity(Struct, frozen=True, omit_defaults=True):
     text: str
     label: str
     attributes: dict[str, str] = field(default_factory=dict)
+    fragments: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
             raise InvalidDocument(f"entity {self.text!r} at {self.span.start} has an empty id")
         if len(self.span) == 0:
             raise InvalidDocument(f"entity {self.id!r} covers no text (offset {self.span.start})")
+        if self.fragments:
+            self._check_fragments()
+
+    def spans(self) -> tuple[Span, ...]:
+        """Return the parts of the mention: its fragments, or its one span."""
+        return self.fragments or (self.span,)
+
+    def shift(self, offset: int) -> Entity:
+        """Return the entity moved by `offset` code points, in a text that says the same there."""
+        moved = tuple(each.shift(offset) for each in self.fragments)
+        return replace(self, span=self.span.shift(offset), fragments=moved)
+
+    def said(self) -> str:
+        """Return the words of the mention alone, without what stands between its fragments."""
+        return " ".join(each.shift(-self.span.start).of(self.text) for each in self.spans())
+
+    def _check_fragments(self) -> None:
+        spans = self.fragments
+        ordered = all(one.end <= other.start for one, other in pairwise(spans))
+        ends = (spans[0].start, spans[-1].end) == (self.span.start, self.span.end)
+        if len(spans) < 2 or not ordered or not ends or not all(map(len, spans)):
+            raise InvalidDocument(
+                f"entity {self.id!r}: fragments {[(each.start, each.end) for each in spans]} must be two or "
+                f"more, in order, none empty, from {self.span.start} to {self.span.end} as the span says"
+            )
+
+
+class Relation(Struct, frozen=True):
+    """A directed, labelled relation between two entities of one document, named by their ids."""
+
+    label: str
+    head: str
+    tail: str
 
 
 class Sentence(Struct, frozen=True, array_like=True):
@@ -90,6 +128,7 @@ class Document(Struct, frozen=True, omit_defaults=True):
     source: str | None = None
     license: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -131,6 +170,12 @@ class Document(Struct, frozen=True, omit_defaults=True):
                 raise InvalidDocument(f"document {self.id!r}: entity id {entity.id!r} is used twice")
             seen.add(entity.id)
             check_entity_text(entity, self)
+        for relation in self.relations:
+            if unknown := {relation.head, relation.tail} - seen:
+                raise InvalidDocument(
+                    f"document {self.id!r}: relation {relation.label!r} names {sorted(unknown)}, "
+                    "which is no entity of it"
+                )
 
     def sentence_texts(self) -> list[str]:
         """Return the text of every sentence, in order."""

@@ -49,6 +49,7 @@ class Encoder:
     Args:
         files: the checkpoint.
         prefix: put before every text for sentence vectors (e5 wants `query: `), not for token vectors.
+        query_prefix: put before search queries instead, for encoders that tell queries from passages.
         pooling: how token vectors become a sentence vector.
         dtype: `auto` takes bfloat16 where the processor multiplies in it, else float32.
         batch_tokens: padded tokens per forward pass.
@@ -59,6 +60,7 @@ class Encoder:
         files: ModelFiles,
         *,
         prefix: str = "",
+        query_prefix: str | None = None,
         pooling: Pooling = "mean",
         dtype: DType = "auto",
         batch_tokens: int = 4096,
@@ -81,6 +83,7 @@ class Encoder:
             raise ModelUnavailable(f"encoder {files.name!r} has no fast tokenizer, so tokens have no offsets")
         self._model.eval().to(self._device)
         self._prefix = prefix
+        self._query_prefix = prefix if query_prefix is None else query_prefix
         self._pooling = pooling
         self._batch_tokens = batch_tokens
         self._window = _window_size(self._tokenizer, self._model)
@@ -88,6 +91,7 @@ class Encoder:
         dtype_name = str(self._dtype).removeprefix("torch.")
         self.signature = (
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
+            + ("" if query_prefix is None else f"|query:{query_prefix!r}")
         )
 
     @property
@@ -97,12 +101,17 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per text: float32, texts x dim."""
+        return self._encode([self._prefix + text for text in texts])
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one L2-normalised vector per search query, for comparison with those of `encode`."""
+        return self._encode([self._query_prefix + text for text in texts])
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         import numpy as np
 
         windows = [
-            window
-            for number, ids in enumerate(self._token_ids([self._prefix + text for text in texts]))
-            for window in self._split(number, ids)
+            window for number, ids in enumerate(self._token_ids(texts)) for window in self._split(number, ids)
         ]
         total = np.zeros((len(texts), int(self._model.config.hidden_size)), np.float32)
         for batch in _batches(windows, self._batch_tokens):

@@ -98,6 +98,7 @@ class Models:
         return Encoder(
             self._find(chosen.model),
             prefix=chosen.prefix,
+            query_prefix=chosen.query_prefix,
             pooling=chosen.pooling,
             dtype=chosen.dtype,
             batch_tokens=chosen.batch_tokens,

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from mtalign.alignment import Bead, Tuple, check_beads, check_cover
-from mtalign.document import Document, Entity, check_entity_text, check_languages
+from mtalign.document import Document, Entity, Relation, check_entity_text, check_languages
 from mtalign.errors import InvalidRecord
 
 SCHEMA_VERSION = 1
@@ -162,6 +162,14 @@ class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="rec
             yield from self.source.entities
         else:
             yield from (each.entity for each in self.projections[lang] if each.entity is not None)
+
+    def relations(self, lang: str) -> Iterator[Relation]:
+        """Yield the source's relations that hold in one language: both their entities are there.
+
+        An entity that is carried over keeps its id.
+        """
+        there = {entity.id for entity in self.entities(lang)}
+        yield from (each for each in self.source.relations if {each.head, each.tail} <= there)
 
 
 class Rejected(Struct, frozen=True, omit_defaults=True):

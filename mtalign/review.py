@@ -363,9 +363,13 @@ def _corrected(record: Record, target: Document, index: int, text: str) -> Recor
         for number, each in enumerate(target.sentences)
     )
     entities = tuple(
-        replace(each, span=span) for each in target.entities if (span := moved(each.span)) is not None
+        each.shift(span.start - each.span.start)
+        for each in target.entities
+        if (span := moved(each.span)) is not None
     )
-    corrected = replace(target, text=new_text, sentences=sentences, entities=entities)
+    there = {each.id for each in entities}
+    relations = tuple(each for each in target.relations if {each.head, each.tail} <= there)
+    corrected = replace(target, text=new_text, sentences=sentences, entities=entities, relations=relations)
     projections = tuple(_follow(each, moved) for each in record.projections[target.lang])
     record = replace(
         record,
@@ -397,7 +401,7 @@ def _follow(projection: Projection, moved: Callable[[Span], Span | None]) -> Pro
     span = moved(projection.entity.span)
     if span is None:
         return Projection(projection.source, 1.0, METHOD, reason=TEXT_CORRECTED)
-    return replace(projection, entity=replace(projection.entity, span=span))
+    return replace(projection, entity=projection.entity.shift(span.start - projection.entity.span.start))
 
 
 def _with_issue(record: Record, issue: Issue) -> Record:

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
+from mtalign.align.order import NON_MONOTONE, reading_order
 from mtalign.align.side import Side, prepare
 from mtalign.align.tuples import tuples
 from mtalign.alignment import Bead, compose, invert
@@ -119,6 +121,7 @@ class _Work:
     origins: dict[str, Origin] = field(default_factory=dict)
     beads: dict[str, tuple[Bead, ...]] = field(default_factory=dict)
     translated: dict[str, tuple[Issue, ...]] = field(default_factory=dict)
+    unordered: list[Issue] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     record: Record | None = None
     failure: Exception | None = None
@@ -293,7 +296,7 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
         beads=work.beads,
         tuples=grouped,
         projections=projections,
-        issues=(*known, *found, *poor),
+        issues=(*known, *work.unordered, *found, *poor),
         quality=quality,
         content=content_hash(work.article),
         timings=work.timings,
@@ -321,9 +324,19 @@ def _align(work: _Work, earlier: Record | None, models: Models) -> None:
             ordered[key] = compose(invert(via[0]), via[1])
         elif earlier and key in earlier.beads and all(old[x] == documents[x] for x in (left, right)):
             ordered[key] = earlier.beads[key]
+            work.unordered += [issue for issue in earlier.issues if _is_about_order(issue, left, right, work)]
         else:
-            ordered[key] = align(side(left), side(right), models.config.align)
+            numbers = [[each.paragraph for each in documents[lang].sentences] for lang in (left, right)]
+            anchors = Anchors(left_paragraphs=numbers[0], right_paragraphs=numbers[1])
+            ordered[key] = align(side(left), side(right), models.config.align, anchors)
+            order = reading_order(side(left), side(right))
+            if left == work.source.lang and not order.is_monotone:
+                work.unordered.append(Issue(NON_MONOTONE, "warning", right, order.evidence))
     work.beads = ordered
+
+
+def _is_about_order(issue: Issue, left: str, right: str, work: _Work) -> bool:
+    return issue.kind == NON_MONOTONE and issue.lang == right and left == work.source.lang
 
 
 def _estimate(tasks: Mapping[str, Task], models: Models) -> dict[str, tuple[float | None, ...]]:

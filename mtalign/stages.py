@@ -7,6 +7,7 @@ as many, in order; a row that cannot be used comes back as the error that says w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,10 +16,11 @@ from msgspec import Struct
 
 from mtalign.align.anchors import Anchors
 from mtalign.align.beads import align
+from mtalign.align.order import NON_MONOTONE, ReadingOrder, reading_order
 from mtalign.align.side import prepare
 from mtalign.align.tuples import tuples
 from mtalign.alignment import Bead
-from mtalign.document import Document, Entity, Span
+from mtalign.document import Document, Entity, Relation, Span
 from mtalign.errors import InputError, UnknownLanguage
 from mtalign.languages import language
 from mtalign.project.document import Task, project_documents
@@ -26,6 +28,7 @@ from mtalign.record import Projection, Rejected, pair_key
 from mtalign.segment import segment, split_sentences
 from mtalign.translate.document import Translated, translate_documents
 from mtalign.units import Unit, UnitText, unit_text
+from mtalign.utf16 import Utf16
 from mtalign.words import links_of
 
 if TYPE_CHECKING:
@@ -78,16 +81,26 @@ class WordsRow(Struct):
 
 
 class MentionRow(Struct):
-    """An entity in the input of `project`."""
+    """An entity in the input of `project`; `fragments` are the parts of a discontinuous one."""
 
     id: str | int
     start: int
     end: int
     label: str = ""
+    attributes: dict[str, str] = {}
+    fragments: list[tuple[int, int]] = []
+
+
+class RelationRow(Struct):
+    """A relation between two entities of a row, by their ids."""
+
+    label: str
+    head: str | int
+    tail: str | int
 
 
 class ProjectRow(Struct):
-    """Input of `project`: two texts and the entities of the first."""
+    """Input of `project`: two texts, the entities of the first, and relations between them."""
 
     id: str | int
     src_lang: str
@@ -95,6 +108,7 @@ class ProjectRow(Struct):
     src: str
     tgt: str
     entities: list[MentionRow]
+    relations: list[RelationRow] = []
 
 
 class TranslateRow(Struct):
@@ -169,7 +183,8 @@ def _align_row(row: JsonRow, models: Models) -> JsonRow:
     left, right = (prepare(_whole(each), models.encoder) for each in (pair.src, pair.tgt))
     anchors = Anchors(pair.anchors, pair.src_paragraphs, pair.tgt_paragraphs)
     beads = align(left, right, models.config.align, anchors)
-    return {"id": pair.id, "beads": [_bead_row(bead) for bead in beads]}
+    warnings = _order_warnings({(pair.src_lang, pair.tgt_lang): reading_order(left, right)})
+    return {"id": pair.id, "beads": [_bead_row(bead) for bead in beads], **warnings}
 
 
 def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
@@ -187,7 +202,18 @@ def _align_n_ways(row: NWayRow, models: Models) -> JsonRow:
         "id": row.id,
         "tuples": [each.sents for each in grouped],
         "beads": {pair_key(*pair): [_bead_row(bead) for bead in found] for pair, found in beads.items()},
+        **_order_warnings({pair: reading_order(*(sides[lang] for lang in pair)) for pair in beads}),
     }
+
+
+def _order_warnings(orders: Mapping[tuple[str, str], ReadingOrder]) -> JsonRow:
+    """Return the field `warnings` of a row, if any of its pairs deserves one."""
+    found = [
+        {"pair": pair_key(*pair), "kind": NON_MONOTONE, "evidence": order.evidence}
+        for pair, order in orders.items()
+        if not order.is_monotone
+    ]
+    return {"warnings": found} if found else {}
 
 
 def _anchors(row: NWayRow, left: str, right: str) -> Anchors:
@@ -242,27 +268,52 @@ def _as_units(words: list[str] | str, lang: str) -> UnitText:
     return UnitText(lang, " ".join(words), tuple(found))
 
 
-def project_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
-    """Carry the entities of `src` over into `tgt`, per row. Texts of many sentences are aligned first."""
-    tasks = [_attempt(_project_task, row, models) for row in rows]
-    good = [task for task in tasks if isinstance(task, Task)]
-    results = iter(project_documents(good, models.linker.compare, models.config.project))
-    return [
-        _projection_row(row, next(results)) if isinstance(task, Task) else task
-        for row, task in zip(rows, tasks, strict=True)
-    ]
+def project_rows(*, utf16: bool = False) -> Stage:
+    """Return the stage that carries the entities of `src` over into `tgt`; long texts are aligned first.
+
+    Args:
+        utf16: `start`, `end` and `fragments` are counted in UTF-16 units, not code points, both in the rows
+            given and in those returned.
+    """
+
+    def stage(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
+        tasks = [_attempt(partial(_project_task, utf16=utf16), row, models) for row in rows]
+        good = [task for task in tasks if isinstance(task, Task)]
+        results = iter(project_documents(good, models.linker.compare, models.config.project))
+        return [
+            _projection_row(row, task, next(results), utf16=utf16) if isinstance(task, Task) else task
+            for row, task in zip(rows, tasks, strict=True)
+        ]
+
+    return stage
 
 
-def _project_task(row: JsonRow, models: Models) -> Task:
+def _project_task(row: JsonRow, models: Models, *, utf16: bool) -> Task:
     typed = _typed(row, ProjectRow)
+    place = Utf16(typed.src).code_points if utf16 else _code_points
     entities = []
     for each in typed.entities:
-        if not 0 <= each.start < each.end <= len(typed.src):
+        try:
+            span = place(each.start, each.end)
+            fragments = tuple(place(*fragment) for fragment in each.fragments)
+        except InputError as error:
+            raise InputError(f"entity {each.id!r}: {error}") from error
+        if not 0 <= span.start < span.end <= len(typed.src):
             raise InputError(f"entity {each.id!r} at [{each.start}, {each.end}) is not inside src")
-        span = Span(each.start, each.end)
-        entities.append(Entity(str(each.id), span, span.of(typed.src), each.label))
+        entities.append(
+            Entity(str(each.id), span, span.of(typed.src), each.label, each.attributes, fragments)
+        )
+    relations = tuple(Relation(each.label, str(each.head), str(each.tail)) for each in typed.relations)
     doc_id = str(typed.id)
-    source = segment(Document(doc_id, language(typed.src_lang).code, typed.src, entities=tuple(entities)))
+    source = segment(
+        Document(
+            doc_id,
+            language(typed.src_lang).code,
+            typed.src,
+            entities=tuple(entities),
+            relations=relations,
+        )
+    )
     target = segment(Document(doc_id, language(typed.tgt_lang).code, typed.tgt))
     n, m = len(source.sentences), len(target.sentences)
     if n and m and n + m <= _ONE_BEAD:
@@ -271,22 +322,30 @@ def _project_task(row: JsonRow, models: Models) -> Task:
     return Task(source, target, align(left, right, models.config.align))
 
 
-def _projection_row(row: JsonRow, projections: Sequence[Projection]) -> JsonRow:
+def _code_points(start: int, end: int) -> Span:
+    if not 0 <= start <= end:
+        raise InputError(f"[{start}, {end}) is negative or reversed")
+    return Span(start, end)
+
+
+def _projection_row(row: JsonRow, task: Task, projections: Sequence[Projection], *, utf16: bool) -> JsonRow:
     # Ids go out as they came in: a number stays a number.
     ids = {str(each["id"]): each["id"] for each in row["entities"]}
-    return {
+    count = Utf16(task.target.text).units if utf16 else msgspec.structs.astuple
+    kept = [(each, each.entity) for each in projections if each.entity]
+    found: JsonRow = {
         "id": row["id"],
         "entities": [
             {
                 "source": ids[each.source],
-                "start": each.entity.span.start,
-                "end": each.entity.span.end,
-                "text": each.entity.text,
-                "label": each.entity.label,
+                **dict(zip(("start", "end"), count(entity.span), strict=True)),
+                "text": entity.text,
+                "label": entity.label,
                 "confidence": each.confidence,
+                **({"attributes": entity.attributes} if entity.attributes else {}),
+                **({"fragments": [count(span) for span in entity.fragments]} if entity.fragments else {}),
             }
-            for each in projections
-            if each.entity
+            for each, entity in kept
         ],
         "lost": [
             {"source": ids[each.source], "reason": each.reason, "confidence": each.confidence}
@@ -294,6 +353,14 @@ def _projection_row(row: JsonRow, projections: Sequence[Projection]) -> JsonRow:
             if not each.entity
         ],
     }
+    if task.source.relations:
+        there = {each.source for each, _ in kept}
+        found["relations"] = [
+            {"label": each.label, "head": ids[each.head], "tail": ids[each.tail]}
+            for each in task.source.relations
+            if {each.head, each.tail} <= there
+        ]
+    return found
 
 
 def translate_rows(targets: Sequence[str]) -> Stage:

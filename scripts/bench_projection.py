@@ -1,7 +1,7 @@
 """Measure entity projection: exact spans beside a plain word-alignment baseline, calibration, speed.
 
     python scripts/train_ranker.py --folds folds.json
-    python scripts/bench_projection.py --folds folds.json
+    python scripts/bench_projection.py --folds folds.json [--plot docs/reliability.svg] [--list-uner]
 
 With `--folds` every article is projected by weights that never saw it; without, by those that come with
 mtalign, which have seen these sets. The baseline takes the target units that the entity's units link to
@@ -65,11 +65,32 @@ class Outcome:
     baseline: Span | None
     found: Span | None
     confidence: float
+    target: str
+
+    @property
+    def adjudicated(self) -> bool:
+        """Whether the span is a gold one if marks at the edges of both are left out.
+
+        Some of the gold takes in the full stop, comma or bracket after a name.
+        """
+        if not self.found:
+            return not self.gold
+        return _bare(self.found, self.target) in {_bare(span, self.target) for span in self.gold}
 
     @property
     def right(self) -> bool:
         """Whether the span is exactly a gold one, or there is none where none should be."""
         return self.found in self.gold if self.found else not self.gold
+
+
+def _bare(span: Span, text: str) -> Span:
+    """Return the span without marks and white space at its edges."""
+    start, end = span.start, span.end
+    while start < end and not text[start].isalnum():
+        start += 1
+    while start < end and not text[end - 1].isalnum():
+        end -= 1
+    return Span(start, end)
 
 
 def task_of(cases: Sequence[Case]) -> Task:
@@ -137,6 +158,7 @@ def outcomes(
                                 plain,
                                 span,
                                 one.confidence,
+                                case.target,
                             )
                         )
     return found
@@ -204,10 +226,60 @@ def print_calibration(found: Sequence[Outcome]) -> None:
         judged = sorted(
             (each for each in own if each.gold), key=lambda each: -each.confidence if each.found else 0
         )
-        shares = [
-            np.mean([each.right for each in judged[: int(share * len(judged))]]) for share in (0.8, 0.9, 0.95)
-        ]
-        print(f"{key[0]:8}{key[1]:15}" + "".join(f"{share:7.3f}" for share in shares))
+        for how in ("right", "adjudicated") if key[0] == "uner" else ("right",):
+            shares = [
+                np.mean([getattr(each, how) for each in judged[: int(share * len(judged))]])
+                for share in (0.8, 0.9, 0.95)
+            ]
+            name = key[1] + (" marks aside" if how == "adjudicated" else "")
+            print(f"{key[0]:8}{name:15}" + "".join(f"{share:7.3f}" for share in shares))
+
+
+def print_mistakes(found: Sequence[Outcome], data: str) -> None:
+    """Print the wrong spans among the surest 90 %, so that a person can judge gold and span."""
+    judged = sorted(
+        (each for each in found if each.gold and each.data == data),
+        key=lambda each: -each.confidence if each.found else 0,
+    )
+    for each in judged[: int(0.9 * len(judged))]:
+        if not each.right:
+            said = each.found.of(each.target) if each.found else None
+            wanted = [span.of(each.target) for span in each.gold]
+            mark = "marks only" if each.adjudicated else ""
+            print(f"{each.confidence:.2f} {each.entity!r} gold {wanted} found {said!r} {mark}")
+
+
+def reliability_svg(found: Sequence[Outcome]) -> str:
+    """Draw the reliability plot: per tenth of confidence, how many spans are right; area by their number."""
+    kept = [each for each in found if each.found]
+    side, edge = 300, 40
+    drawn = []
+    for step in range(10):
+        own = [each for each in kept if min(int(each.confidence * 10), 9) == step]
+        if own:
+            x = edge + side * float(np.mean([each.confidence for each in own]))
+            y = edge + side * (1 - float(np.mean([each.right for each in own])))
+            radius = 2 + 14 * (len(own) / len(kept)) ** 0.5
+            drawn.append(
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"><title>{len(own)}</title></circle>'
+            )
+    low, high = edge, edge + side
+    ticks = "".join(
+        f'<text x="{edge + side * n / 5:.0f}" y="{high + 16}" text-anchor="middle">{n / 5:g}</text>'
+        f'<text x="{low - 6}" y="{high - side * n / 5 + 4:.0f}" text-anchor="end">{n / 5:g}</text>'
+        for n in range(6)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side + 2 * edge} {side + 2 * edge}" '
+        'width="380" font-family="sans-serif" font-size="11" role="img" '
+        'aria-label="Share of right spans against confidence">'
+        f'<rect x="{low}" y="{low}" width="{side}" height="{side}" fill="white" stroke="#888"/>'
+        f'<path d="M{low} {high}L{high} {low}" stroke="#888" stroke-dasharray="4 4"/>'
+        f'<g fill="#2a6fb0" fill-opacity=".75">{"".join(drawn)}</g><g fill="#333">{ticks}'
+        f'<text x="{(low + high) / 2}" y="{high + 34}" text-anchor="middle">confidence</text>'
+        f'<text x="12" y="{(low + high) / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 12 {(low + high) / 2})">share that is right</text></g></svg>\n'
+    )
 
 
 def _by(found: Sequence[Outcome], key) -> dict[tuple[str, str], list[Outcome]]:  # type: ignore[no-untyped-def]
@@ -281,19 +353,27 @@ def main() -> None:
     parser.add_argument("--encoder", default="starter:e5-small")
     parser.add_argument("--folds", type=Path)
     parser.add_argument("--consistency", type=float, default=ProjectOptions().consistency)
+    parser.add_argument("--plot", type=Path, help="write the reliability plot here (SVG)")
+    parser.add_argument("--list-uner", action="store_true", help="list the sure mistakes on UNER-PUD")
     options = parser.parse_args()
     cases = read_cases(options.data)
     files = resolve(options.encoder)
     encoder = Encoder(files)
-    run(cases, Remembering(encoder), options.folds, ProjectOptions(consistency=options.consistency))
+    found = run(cases, Remembering(encoder), options.folds, ProjectOptions(consistency=options.consistency))
+    if options.plot:
+        options.plot.write_text(reliability_svg(found), encoding="utf-8")
+    if options.list_uner:
+        print_mistakes(found, "uner")
     words = options.data / "words/xlwa_en-ru.dev.tsv"
     if words.exists():
         print_words(words, Linker(encoder))
     print_rates([case for case in cases if case.data == "news"][:60], encoder, str(files.path))
 
 
-def run(cases: Sequence[Case], encoder: Remembering, folds: Path | None, options: ProjectOptions) -> None:
-    """Project, and print the tables."""
+def run(
+    cases: Sequence[Case], encoder: Remembering, folds: Path | None, options: ProjectOptions
+) -> list[Outcome]:
+    """Project, print the tables, and return what became of every mention."""
     linker = Linker(encoder)
     weights = (
         msgspec.json.decode(folds.read_bytes(), type=list[dict[str, Weights]])
@@ -308,6 +388,7 @@ def run(cases: Sequence[Case], encoder: Remembering, folds: Path | None, options
         print_speed(
             [case for case in cases if (case.data, case.lang) == ("news", lang)][:200], linker, encoder
         )
+    return found
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Speed and memory of the translation engines, as ratios to transformers one sentence at a time.
 
-    python scripts/bench_translate.py --corpus ../shared/data/corpus/news.jsonl
+    python scripts/bench_translate.py
 
 The model is a Marian of the size of OPUS-MT (6 + 6 layers, 512 wide, 62,000 tokens) with random weights that
 never end an output, so that every sentence gets the same number of tokens and only the engine makes the
@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[1]
 _VOCABULARY = 62_000
 _OUTPUT_TOKENS = 32
 _BUDGET = 1024
@@ -42,7 +43,9 @@ _CASES = {
 def main() -> None:
     """Run every case, or the one that --case names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--corpus", type=Path, default=Path("../shared/data/corpus/news.jsonl"))
+    parser.add_argument(
+        "--corpus", type=Path, default=ROOT.parent / "shared" / "data" / "corpus" / "news.jsonl"
+    )
     parser.add_argument("--sentences", type=int, default=200)
     parser.add_argument("--case", help="one case only, as JSON")
     parser.add_argument("--folder", type=Path, help="where the model is, with --case")
@@ -138,6 +141,7 @@ def measure(case: str, folder: Path, sentences: Sequence[str]) -> dict[str, floa
     from mtalign.models import ModelFiles
     from mtalign.translate import ctranslate2
     from mtalign.translate.sentences import translate_sentences
+    from mtalign.translate.translator import Translator
 
     files = ModelFiles(name="bench:marian", path=folder, fingerprint="random", license="CC0-1.0")
     if case == "convert":
@@ -151,7 +155,7 @@ def measure(case: str, folder: Path, sentences: Sequence[str]) -> dict[str, floa
         engine = load(case, files)
 
         def run(texts: Sequence[str]) -> None:
-            translate_sentences(texts, "en", "ru", engine)
+            translate_sentences(texts, "en", "ru", Translator(engine))
 
     run(sentences[:1])
     start = time.process_time()

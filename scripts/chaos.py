@@ -1,6 +1,6 @@
 """Disturb runs and show that nothing is lost, doubled or torn: the figures of docs/reliability.md.
 
-    python scripts/chaos.py [--articles 300] [--kills 100] [--seed 0]
+    python scripts/chaos.py [--articles 300] [--kills 100] [--seed 0] [--only kills]
 
 A run of short articles is made once undisturbed and then under every disturbance, with the tiny checkpoints
 of the tests: real model classes with random weights. Afterwards its record files must be the undisturbed
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import random
 import resource
@@ -120,7 +121,7 @@ def kills(scene: Scene, expected: dict[str, bytes], took: float, count: int, rng
         while True:
             pid = start(scene.arguments(run), scene.folder / "log")
             if killed < count:
-                time.sleep(rng.uniform(0, took / 5))
+                time.sleep(rng.uniform(0, took / 25))
                 os.kill(pid, signal.SIGKILL)
             code = finish(pid)
             if code == 0:
@@ -268,13 +269,9 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=300)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="one disturbance, for example kills")
     options = parser.parse_args()
     import torch
-    import transformers  # noqa: F401
-
-    import mtalign.encode
-    import mtalign.runners.local
-    import mtalign.translate.transformers  # noqa: F401
 
     torch.set_num_threads(1)
     rng = random.Random(options.seed)
@@ -283,11 +280,12 @@ def main() -> None:
     config = subprocess_config(folder)
     inputs = toys.write_articles(folder / "in.jsonl", rows)
     scene = Scene(folder, inputs, config, [str(row["id"]) for row in rows])
+    warm_up(scene)
     expected, took = undisturbed(scene)
     size = sum(map(len, expected.values()))
     print(f"undisturbed: {options.articles} articles in {took:.1f} s, {size} bytes of records", flush=True)
     disturbances: dict[str, Callable[[], str]] = {
-        "kill -9": lambda: kills(scene, expected, took, options.kills, rng),
+        "kills": lambda: kills(scene, expected, took, options.kills, rng),
         "killed workers": lambda: killed_workers(scene, expected, took, rng),
         "full disk": lambda: full_disk(scene, expected),
         "read-only folder": lambda: read_only(scene),
@@ -298,9 +296,18 @@ def main() -> None:
         "signals": lambda: two_signals(scene, expected, took),
     }
     for name, disturb in disturbances.items():
+        if options.only not in {None, name}:
+            continue
         before = time.monotonic()
         print(f"{name}: {disturb()} [{time.monotonic() - before:.0f} s]", flush=True)
     shutil.rmtree(folder)
+
+
+def warm_up(scene: Scene) -> None:
+    """Do an article in this process, so that whatever is imported or compiled on first use is there."""
+    sys.argv = scene.arguments(scene.folder / "warm", "--limit", "2")
+    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        mtalign()
 
 
 def subprocess_config(folder: Path) -> Path:

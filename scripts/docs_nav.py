@@ -13,7 +13,7 @@ SECTIONS = {
         "publishing", "search", "scaling", "reliability",
     ],
     "Measured": ["benchmarks"],
-    "Inside": ["architecture", "dependencies"],
+    "Inside": ["architecture", "aligner", "dependencies"],
 }  # fmt: skip
 
 

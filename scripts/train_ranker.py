@@ -1,6 +1,6 @@
 """Train the ranker's weights, cross-validate them, and write mtalign/project/weights.json.
 
-    python scripts/train_ranker.py [--data ../shared/data] [--encoder starter:e5-small] [--write]
+    python scripts/train_ranker.py [--data ../shared/data] [--encoder starter:e5-small] [--write] [--ablate]
 
 A conditional logit: the probability of a candidate is the softmax of its weighted features among all
 candidates of its mention and one more, "lost". Weights are fitted for all languages together, then per
@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -32,6 +32,27 @@ from mtalign.words import Linker
 
 # Penalties: on the pooled weights, and on the distance of a group's weights from those.
 POOLED, APART = 1.0, 1.0
+
+# What `--ablate` leaves out, one line at a time.
+ABLATIONS = {
+    "acronyms written out": ("acronym_long", "acronym_words"),
+    "adjective and noun": ("adjective_open", "noun_left_out", "unexplained_noun"),
+    "verbs at the end": ("verb_last",),
+    "conjunctions": ("conjunction_inside",),
+    "hyphens": ("hyphen_cut", "starts_inside"),
+    "case marks inside": ("case_inside",),
+    "endings that are no particles": ("ending_last", "ending_follows", "rest_generic", "rest_other"),
+    "nouns written onto names": ("people_last", "water_last", "place_last"),
+}
+# The features of the first version; all others are left out in the last line.
+_FIRST_NAMES = """
+link_recall link_precision link_f1 source_covered target_covered first_linked last_linked linked_before
+linked_after span_cosine best_cosine sound consonants longer shorter words_differ acronym_long lower_first
+name_goes_on stop_first unbalanced mark_last barrier_inside particle_inside particle_last particle_follows
+"""
+FIRST = frozenset(_FIRST_NAMES.split())
+# An ablation is trained and tested on so many candidates of a mention, the likeliest by all features.
+HARDEST = 32
 
 # Made-up losses count this much, so that one mention in twenty-five is a loss: about what happens.
 MADE_UP_WEIGHT = 0.25
@@ -74,8 +95,11 @@ def stack(chosen: Sequence[Example]) -> Stack:
     )
 
 
-def fit(data: Stack, prior: Floats, penalty: float) -> Floats:
-    """Return the weights that make the right candidates likeliest, `penalty` holding them to the prior."""
+def fit(data: Stack, prior: Floats, penalty: float, start: Floats | None = None) -> Floats:
+    """Return the weights that make the right candidates likeliest, `penalty` holding them to the prior.
+
+    `start` is where the search begins, the prior by default; the optimum is the same.
+    """
     sizes = np.diff(np.append(data.starts, len(data.rows)))
     spread = np.repeat(np.arange(len(sizes)), sizes)
 
@@ -91,17 +115,19 @@ def fit(data: Stack, prior: Floats, penalty: float) -> Floats:
         slope *= data.weights[spread]
         return value + penalty * float(away @ away), data.rows.T @ slope + 2 * penalty * away
 
-    return np.asarray(minimize(loss, prior, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x)
+    begin = prior if start is None else start
+    return np.asarray(minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x)
 
 
-def train(chosen: Sequence[Example]) -> dict[str, Floats]:
-    """Return pooled weights and those of each group."""
+def train(chosen: Sequence[Example], start: Mapping[str, Floats] | None = None) -> dict[str, Floats]:
+    """Return pooled weights and those of each group; `start` is where the search begins."""
+    start = start or {}
     size = len(FEATURES) + len(LOSS_FEATURES)
-    found = {"default": fit(stack(chosen), np.zeros(size), POOLED)}
+    found = {"default": fit(stack(chosen), np.zeros(size), POOLED, start.get("default"))}
     for group, langs in GROUPS.items():
         own = [each for each in chosen if each.lang in langs]
         if own:
-            found[group] = fit(stack(own), found["default"], APART)
+            found[group] = fit(stack(own), found["default"], APART, start.get(group))
     return found
 
 
@@ -128,9 +154,49 @@ def guess(example: Example, weights: Floats) -> Guess:
     return Guess(best, float(raised[best]) if best >= 0 else 0.0, float(raised[-1]))
 
 
-def cross_validate(every: Sequence[Example]) -> list[dict[str, Floats]]:
+def cross_validate(
+    every: Sequence[Example], starts: Sequence[Mapping[str, Floats]] | None = None
+) -> list[dict[str, Floats]]:
     """Return for each fold the weights trained on all the others."""
-    return [train([each for each in every if fold(each.group) != number]) for number in range(FOLDS)]
+    return [
+        train([each for each in every if fold(each.group) != number], starts[number] if starts else None)
+        for number in range(FOLDS)
+    ]
+
+
+def hardest(example: Example, weights: Floats) -> Example:
+    """Return the example with its likeliest candidates only, the right ones always among them."""
+    scores = example.table @ weights[: len(FEATURES)]
+    kept = np.union1d(np.argsort(-scores)[:HARDEST], np.flatnonzero(example.right))
+    return replace(
+        example,
+        table=example.table[kept],
+        right=example.right[kept],
+        spans=tuple(example.spans[n] for n in kept),
+    )
+
+
+def ablate(every: Sequence[Example], models: Sequence[dict[str, Floats]]) -> None:
+    """Print exact-span accuracy without some features, trained and cross-validated anew each time.
+
+    `models` are the folds' weights of all features; they choose the candidates, see HARDEST.
+    """
+    small = [hardest(each, models[fold(each.group)][group_of(each.lang)]) for each in every]
+    beyond = tuple(name for name in FEATURES if name not in FIRST)
+    keys: list[tuple[str, str]] = []
+    for name, gone in {"(nothing)": (), **ABLATIONS, f"all but the first {len(FIRST)}": beyond}.items():
+        kept = ~np.isin(FEATURES, gone)
+        left = [replace(each, table=each.table * kept) for each in small]
+        weights = cross_validate(left, models)
+        hits: dict[tuple[str, str], list[bool]] = defaultdict(list)
+        for each in left:
+            if each.gold and not each.made_up:
+                found = guess(each, weights[fold(each.group)][group_of(each.lang)])
+                hits[each.data, each.lang].append(found.right(each))
+        if not keys:
+            keys = list(hits)
+            print(f"{'without':32}" + "".join(f"{'-'.join(key):>10}" for key in keys))
+        print(f"{name:32}" + "".join(f"{np.mean(hits[key]):10.3f}" for key in keys), flush=True)
 
 
 def logit(p: float) -> float:
@@ -204,6 +270,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--encoder", default="starter:e5-small")
     parser.add_argument("--folds", type=Path, help="write each fold's weights here, for bench_projection.py")
+    parser.add_argument("--ablate", action="store_true", help="measure without groups of features")
     parser.add_argument("--write", action="store_true", help="write mtalign/project/weights.json")
     options = parser.parse_args()
     linker = Linker(Encoder(resolve(options.encoder)))
@@ -212,11 +279,15 @@ def main() -> None:
     every += [
         each for case in compare_cases(lossy_cases(cases), linker) for each in examples(case, made_up=True)
     ]
-    run(every, options.encoder, write=options.write, folds=options.folds)
+    models = run(every, options.encoder, write=options.write, folds=options.folds)
+    if options.ablate:
+        ablate(every, models)
 
 
-def run(every: Sequence[Example], encoder: str, *, write: bool, folds: Path | None = None) -> None:
-    """Cross-validate, print, and write weights trained on everything."""
+def run(
+    every: Sequence[Example], encoder: str, *, write: bool, folds: Path | None = None
+) -> list[dict[str, Floats]]:
+    """Cross-validate, print, and write weights trained on everything; return each fold's weights."""
     models = cross_validate(every)
     guesses = [guess(each, models[fold(each.group)][group_of(each.lang)]) for each in every]
     report(every, guesses)
@@ -235,6 +306,7 @@ def run(every: Sequence[Example], encoder: str, *, write: bool, folds: Path | No
     if write:
         document = _document(every, encoder) | {"groups": _groups(train(every), calibration)}
         WEIGHTS_PATH.write_text(json.dumps(document, indent=1) + "\n")
+    return models
 
 
 def _groups(

@@ -52,12 +52,12 @@ def random_side(rng: np.random.Generator, base: NDArray[np.float32], noise: floa
     """Sentences without text: vectors near to those of the base."""
     count, dim = base.shape
     vectors = base + noise * rng.standard_normal(base.shape).astype(np.float32) / np.sqrt(dim)
-    return Side(unit(vectors), rng.uniform(60, 120, count))
+    return Side(unit(vectors), np.asarray(rng.uniform(60, 120, count)))
 
 
 def random_base(rng: np.random.Generator, count: int, dim: int = 128) -> NDArray[np.float32]:
     base = rng.standard_normal((count, dim)).astype(np.float32)
-    return base / np.linalg.norm(base, axis=1, keepdims=True)
+    return unit(base)
 
 
 # --- With the real encoder ---------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_another_encoder_needs_no_tuning(encoder: Encoder, depth: int) -> None:
 def test_anchors_hold_against_the_vectors(encoder: Encoder) -> None:
     left, right = prepare(ENGLISH, encoder), prepare(UKRAINIAN, encoder)
     beads = align(left, right, anchors=Anchors(pairs=[(2, 1), (2, 2)]))
-    assert Bead((2,), (1, 2), next(b.score for b in beads if b.left == (2,))) in beads
+    assert any({2} <= {*b.left} and {1, 2} <= {*b.right} for b in beads)
     beads = align(left, right, anchors=Anchors(pairs=[(0, 4)]))
     assert any({0} <= {*b.left} and {4} <= {*b.right} for b in beads)
 
@@ -213,16 +213,21 @@ def test_anchors_that_cannot_hold_are_an_error(anchors: Anchors, message: str) -
 
 
 def test_paragraphs_and_headings_decide_where_vectors_do_not() -> None:
-    """Three sentences that are all alike against two: the paragraph says with which the middle one goes."""
-    base = np.ones((1, 8), np.float32)
-    left, right = (Side(unit(np.repeat(base, count, axis=0)), np.full(count, 50.0)) for count in (3, 2))
-    for split in (1, 2):
-        anchors = Anchors(left_paragraphs=[int(i >= split) for i in range(3)], right_paragraphs=[0, 1])
-        parts = [b for b in align(left, right, anchors=anchors) if b.left and b.right]
-        assert all(all((i >= split) == (b.right[0] == 1) for i in b.left) for b in parts)
-        headings = Anchors(left_headings=[split], right_headings=[1])
-        parts = [b for b in align(left, right, anchors=headings) if b.left and b.right]
-        assert all(split not in b.left or b.left == (split,) for b in parts)
+    """A sentence that is as near to the one before it as to the one behind it goes where they say."""
+    axes = np.eye(8, dtype=np.float32)
+    middle = unit(axes[:1] + axes[1:2])
+    left = Side(np.concatenate([axes[:1], middle, axes[1:]]), np.full(9, 50.0))
+    right = Side(axes, np.full(8, 50.0))
+
+    def partners(anchors: Anchors) -> tuple[int, ...]:
+        beads = align(left, right, BeadOptions(skip=-2.0), anchors)
+        return next(bead.left for bead in beads if 1 in bead.left)
+
+    rest = [2] * 6
+    assert partners(Anchors((), [0, 0, 1, *rest], [0, 1, *rest])) == (0, 1)
+    assert partners(Anchors((), [0, 1, 1, *rest], [0, 1, *rest])) == (1, 2)
+    assert partners(Anchors(left_headings=[2], right_headings=[1])) == (0, 1)
+    assert partners(Anchors(left_headings=[0], right_headings=[0])) == (1, 2)
 
 
 def test_paragraphs_that_differ_in_number_are_ignored(encoder: Encoder) -> None:
@@ -243,8 +248,8 @@ def test_reversed_and_moved_sentences_are_reported(encoder: Encoder) -> None:
     turned = reading_order(left, prepare(UKRAINIAN[::-1], encoder))
     assert turned.order == -1
     assert not turned.is_monotone
-    moved = reading_order(left, prepare([*UKRAINIAN[1:], UKRAINIAN[0]], encoder))
-    assert moved.crossing == ((0, 5),)
+    moved = reading_order(left, prepare([*UKRAINIAN[1:3], UKRAINIAN[0], *UKRAINIAN[3:]], encoder))
+    assert moved.crossing == ((0, 2),)
     assert moved.is_monotone
     assert reading_order(left, prepare([], encoder)).pairs == 0
 

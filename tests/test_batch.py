@@ -17,7 +17,7 @@ import toys
 
 from mtalign import batch
 from mtalign.batch import Block, Job, Progress, Report, Runner, Selection, Stop, Tell, run_batch
-from mtalign.config import Config, load
+from mtalign.config import Config, EngineConfig, load
 from mtalign.document import Document
 from mtalign.errors import UsageError
 from mtalign.formats.articles import find_inputs, read_articles
@@ -174,16 +174,17 @@ def changed_config(models: Models, **parts: dict[str, Any]) -> Models:
 @pytest.mark.parametrize(
     ("change", "redone"),
     [
-        ({"check": {"repeats": 9}}, {"check"}),
+        # The checks also choose among the hypotheses of the translator.
+        ({"check": {"repeats": 9}}, {"translate ru", "check"}),
         ({"project": {"keep": 0.9}}, {"project", "check"}),
         ({"words": {"temperature": 0.2}}, {"project", "check"}),
-        ({"encoder": {"batch_tokens": 64}}, {"segment", "translate ru", "project", "check"}),
+        ({"encoder": {"batch_tokens": 64}}, {"translate ru", "project", "check"}),
         (
             {"translate": {"ru": {"model": "", "options": {"max_ratio": 0.9}}}},
             {"translate ru", "project", "check"},
         ),
     ],
-    ids=str,
+    ids=lambda each: str(sorted(each)),
 )
 def test_a_changed_option_redoes_its_stage_and_what_stands_on_it(
     work: Batch, tmp_path: Path, change: dict[str, Any], redone: set[str]
@@ -195,8 +196,8 @@ def test_a_changed_option_redoes_its_stage_and_what_stands_on_it(
     work.models = changed_config(work.models, **change)
     done: list[Progress] = []
     assert counts(work.start(ROWS[:6], tell=done.append)) == (6, 0, 0)
-    spent = {stage for each in done for stage, seconds in each.timings.items() if seconds >= 0.0003}
-    assert spent - {"segment", "align"} == redone - {"segment"}
+    # Segmenting and aligning are always timed; what is taken over there takes no time.
+    assert {stage for each in done for stage in each.timings} - {"segment", "align"} == redone
 
     fresh = Batch(tmp_path / "fresh", work.models)
     fresh.folder.mkdir()
@@ -253,8 +254,8 @@ class FaultyModels(Models):
         super().__init__(config)
         self._fault = (word, error)
 
-    def engine(self, lang: str) -> Any:
-        return FaultyEngine(super().engine(lang), *self._fault)
+    def _engine(self, chosen: EngineConfig) -> Any:
+        return FaultyEngine(super()._engine(chosen), *self._fault)
 
 
 POISON = {**ROWS[3], "text": "The poisoned well is deep.", "entities": []}

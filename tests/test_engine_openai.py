@@ -19,6 +19,7 @@ from mtalign.translate.engine import Decoding
 from mtalign.translate.openai import OpenAIEngine, load_engine
 from mtalign.translate.options import OpenAIOptions
 from mtalign.translate.sentences import translate_sentences
+from mtalign.translate.translator import Translator
 
 
 @dataclass(frozen=True)
@@ -275,14 +276,14 @@ def test_several_candidates_are_one_greedy_and_samples() -> None:
 
 def test_a_cut_answer_is_not_complete() -> None:
     with serving(lambda *_: said("Half a sen", finish="length")) as server:
-        result = translate_sentences(["A whole sentence."], "en", "ru", engine(server))
+        result = translate_sentences(["A whole sentence."], "en", "ru", Translator(engine(server)))
     assert [issue.kind for issue in result.issues] == ["cut-output"]
 
 
 def test_an_empty_answer_is_replaced_and_reported() -> None:
     reply = b'{"choices": [{"message": {"content": null}, "finish_reason": "stop"}]}'
     with serving(lambda *_: Reply(body=reply)) as server:
-        result = translate_sentences(["A whole sentence."], "en", "ru", engine(server))
+        result = translate_sentences(["A whole sentence."], "en", "ru", Translator(engine(server)))
     assert (result.texts, result.issues[0].kind) == (("A whole sentence.",), "empty-output")
 
 
@@ -304,7 +305,7 @@ def test_a_long_sentence_is_split_and_every_part_arrives() -> None:
     with serving(shout) as server:
         asked = engine(server)
         assert asked.count_tokens(sentence, "en", "ru") > 3000 > asked.limit("en", "ru")
-        result = translate_sentences([sentence], "en", "ru", asked)
+        result = translate_sentences([sentence], "en", "ru", Translator(asked))
         with pytest.raises(InputError, match="over the limit"):
             asked.translate([sentence], "en", "ru")
     assert result.texts[0] == sentence.upper()
@@ -331,7 +332,7 @@ def test_a_long_sentence_is_split_and_every_part_arrives() -> None:
 )
 def test_odd_sentences(sentence: str) -> None:
     with serving(shout) as server:
-        result = translate_sentences([sentence], "en", "ru", engine(server))
+        result = translate_sentences([sentence], "en", "ru", Translator(engine(server)))
         direct = engine(server).translate([sentence[:100]], "en", "ru")
     assert len(result.texts) == len(direct) == 1
     assert "".join(result.texts[0].split()) == "".join(sentence.replace("\ud800", "\ufffd").upper().split())

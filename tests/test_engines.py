@@ -21,6 +21,7 @@ from mtalign.translate.checkpoint import check_embeddings
 from mtalign.translate.engine import Decoding, Engine, Hypothesis
 from mtalign.translate.options import CTranslate2Options, TransformersOptions
 from mtalign.translate.sentences import translate_sentences
+from mtalign.translate.translator import Translator
 
 _ENCODER_DECODERS = ("marian", "m2m100", "nllb", "mbart50", "madlad")
 _PROMPTS = {"gemma3": "few-shot", "llama_chat": "chat"}
@@ -92,7 +93,7 @@ def test_a_sentence_of_3000_tokens_is_never_truncated(engines: dict[str, Engine]
     )
     sentence = "; ".join(clauses[:count])
     listening = _Listening(engine)
-    result = translate_sentences([sentence], "en", "ru", listening)
+    result = translate_sentences([sentence], "en", "ru", Translator(listening))
     assert " ".join(listening.asked) == sentence
     assert all(engine.count_tokens(part, "en", "ru") <= engine.limit("en", "ru") for part in listening.asked)
     assert result.issues[0].kind == "split-sentence"
@@ -115,11 +116,12 @@ def test_bad_input_gives_one_line_each_and_harms_no_other(engines: dict[str, Eng
     engine = engines[name]
     good = checkpoints.english(1)[0]
     odd = [text for kind, text in _ODD.items() if kind != "100kB"]
-    result = translate_sentences([good, *odd, good], "en", "ru", engine)
+    translator = Translator(engine)
+    result = translate_sentences([good, *odd, good], "en", "ru", translator)
     assert len(result.texts) == len(odd) + 2
     assert all(len(text.splitlines()) <= 1 for text in result.texts)
     assert [bool(text) for text in result.texts] == [bool(text.strip()) for text in [good, *odd, good]]
-    assert result.texts[0] == result.texts[-1] == translate_sentences([good], "en", "ru", engine).texts[0]
+    assert result.texts[0] == result.texts[-1] == translate_sentences([good], "en", "ru", translator).texts[0]
     direct = engine.translate(odd, "en", "ru")
     assert [len(group) for group in direct] == [1] * len(odd)
 
@@ -127,7 +129,7 @@ def test_bad_input_gives_one_line_each_and_harms_no_other(engines: dict[str, Eng
 @pytest.mark.parametrize("name", ["marian", "ctranslate2-marian", "llama_chat"])
 def test_a_hundred_kilobytes_without_a_space(engines: dict[str, Engine], name: str) -> None:
     listening = _Listening(engines[name])
-    result = translate_sentences([_ODD["100kB"]], "en", "ru", listening)
+    result = translate_sentences([_ODD["100kB"]], "en", "ru", Translator(listening))
     # Equal parts are translated once, so that they need not add up.
     assert all(part in _ODD["100kB"] for part in listening.asked)
     assert result.texts[0]

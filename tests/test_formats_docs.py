@@ -73,14 +73,14 @@ def test_export_reports_what_is_not_held(run: Path, tmp_path: Path) -> None:
 
 def test_what_an_article_cannot_hold_is_told_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Lviv is open.")
-    (tmp_path / "a.ann").write_text("T1\tLOC 0 4\tLviv\nR1\tIn Arg1:T1 Arg2:T1\n")
+    (tmp_path / "a.ann").write_text("T1\tLOC 0 4\tLviv\nE1\tOpen:T1\n")
     (tmp_path / "a.ko.txt").write_text("르비우가 열렸다.")
     options = ["--to", "ko", "-c", "starter", "--dry-run", "--json"]
     done = CliRunner().invoke(app, ["run", str(tmp_path / "a.txt"), *options])
     assert done.exit_code == 0, done.output
     plan = json.loads(done.stdout)
     assert plan["articles"] == 1
-    assert plan["not_read"] == {"relations": 1}
+    assert plan["not_read"] == {"events": 1}
 
 
 @pytest.mark.parametrize("columns", ["text", "text=", "=body"])

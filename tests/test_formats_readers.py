@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mtalign.document import Span
+from mtalign.document import Relation, Span
 from mtalign.errors import UsageError
 from mtalign.formats.articles import FORMATS, SUFFIXES, Found, find_inputs, read_articles
 from mtalign.record import Rejected
@@ -77,14 +77,16 @@ def test_brat_with_everything_that_it_has(tmp_path: Path) -> None:
     )
     write(tmp_path / "a.ann", ann)
     (found,) = read(str(tmp_path / "a.txt"))
-    assert marked(found) == "[Anna\nKoval]PER left [Lviv]LOC for Kyiv, Ukraine."
+    assert marked(found) == "[Anna\nKoval]PER left [Lviv]LOC for [Kyiv, Ukraine]LOC."
     assert found.article.source.entities[1].attributes == {
         "Title": "true",
         "Size": "big",
         "reference": "Wikidata:Q36036",
         "note": "sure",
     }
-    assert found.left_out == {"discontinuous mentions": 1, "relations": 1, "equivalences": 1, "events": 1}
+    assert found.article.source.entities[2].fragments == (Span(25, 29), Span(31, 38))
+    assert found.article.source.relations == (Relation("Left", "T1", "T2"),)
+    assert found.left_out == {"equivalences": 1, "events": 1}
 
 
 def result(start: int, end: int, text: str, **more: object) -> dict[str, object]:
@@ -244,7 +246,8 @@ def test_translations_with_mentions_beside_brat(tmp_path: Path) -> None:
     write(tmp_path / "a.uk.ann", "T1\tLOC 2 8\tЛьвові\nR1\tIn Arg1:T1 Arg2:T1\n")
     (found,) = read(*find_inputs([str(tmp_path)], "brat"), format="brat")
     assert found.article.translations["uk"].entities[0].span == Span(2, 8)
-    assert found.left_out == {"relations": 1}
+    assert found.article.translations["uk"].relations == (Relation("In", "T1", "T1"),)
+    assert not found.left_out
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_rungs_that_the_engine_cannot_take_are_passed_over() -> None:
     engine = Phrasebook({SOURCE: [LOOP]}, capabilities=Capabilities())
     result = translate(engine, *DEFAULT_LADDER)
     assert len(engine.asked) == 1
-    assert kinds(result) == ["repetition", "length-ratio"][: len(result.issues)]
+    assert "repetition" in kinds(result)
 
 
 def test_the_fallback_engine_is_asked_last_and_named() -> None:
@@ -323,7 +323,7 @@ def test_an_article_through_a_model_that_fails_everywhere(models: Models) -> Non
 
 def test_models_are_named_with_their_licences(models: Models) -> None:
     used = {each.role: each.license for each in models.find(["ko"])}
-    assert set(used) == {"encoder", "translator ko", "fallback ko"}
+    assert used == {"encoder": "mit", "translator ko": None, "fallback ko": None}
     assert models.signature(["ko"]).count("#") == 3  # a fingerprint each
 
 

@@ -11,6 +11,7 @@ from checkpoints import m2m100
 
 from mtalign.config import Config, EncoderConfig, TranslatorConfig
 from mtalign.encode import Encoder
+from mtalign.errors import InputError
 from mtalign.load import Models
 from mtalign.record import Rejected, encode_json
 from mtalign.stages import Stage, align_rows, project_rows, run_stage, translate_rows, words_rows
@@ -68,12 +69,44 @@ def test_project_exact_spans(models: Models) -> None:
         "tgt": KO[1],
         "entities": [{"id": 3, "start": 11, "end": 16, "label": "LOC"}],
     }
-    (out,) = run(project_rows, models, [row])
+    (out,) = run(project_rows(), models, [row])
     (entity,) = out["entities"]
     assert (entity["source"], entity["start"], entity["end"], entity["text"]) == (3, 0, 2, "부산")
     assert entity["label"] == "LOC"
     assert 0 < entity["confidence"] <= 1
     assert out["lost"] == []
+
+
+def test_project_counts_in_utf16_if_asked(models: Models) -> None:
+    row = {"id": "p", "src_lang": "en", "tgt_lang": "ko", "src": "🎸🎸 " + EN[1], "tgt": "🎸🎸 " + KO[1]}
+    row["entities"] = [{"id": "b", "start": 16, "end": 21, "label": "LOC"}]
+    (out,) = run(project_rows(utf16=True), models, [row])
+    (entity,) = out["entities"]
+    assert (entity["start"], entity["end"], entity["text"]) == (5, 7, "부산")
+    inside = {**row, "entities": [{"id": "b", "start": 1, "end": 21}]}
+    (error,) = project_rows(utf16=True)([inside], models)
+    assert isinstance(error, InputError)
+    assert "UTF-16 offset 1" in str(error)
+
+
+def test_project_carries_relations_whose_ends_survive(models: Models) -> None:
+    row = {
+        "id": "p",
+        "src_lang": "en",
+        "tgt_lang": "ru",
+        "src": "Busan trades with Osaka.",
+        "tgt": "Пусан торгует с Осакой.",
+        "entities": [{"id": 1, "start": 0, "end": 5}, {"id": 2, "start": 18, "end": 23}],
+        "relations": [{"label": "trades", "head": 1, "tail": 2}],
+    }
+    cut = {**row, "tgt": "Пусан торгует."}
+    both, one = run(project_rows(), models, [row, cut])
+    assert [each["text"] for each in both["entities"]] == ["Пусан", "Осакой"]
+    assert both["relations"] == row["relations"]
+    assert [each["source"] for each in one["entities"]] == [1]
+    assert one["relations"] == []
+    (error,) = project_rows()([{**row, "relations": [{"label": "x", "head": 1, "tail": 9}]}], models)
+    assert isinstance(error, InputError)
 
 
 def test_what_is_not_in_the_target_is_lost_with_a_reason(models: Models) -> None:
@@ -85,7 +118,7 @@ def test_what_is_not_in_the_target_is_lost_with_a_reason(models: Models) -> None
         "tgt": "",
         "entities": [{"id": "e", "start": 11, "end": 16, "label": "LOC"}],
     }
-    (out,) = run(project_rows, models, [row])
+    (out,) = run(project_rows(), models, [row])
     assert out["entities"] == []
     assert out["lost"][0]["source"] == "e"
     assert out["lost"][0]["reason"]
@@ -96,7 +129,7 @@ def test_a_long_text_is_aligned_before_it_is_projected(models: Models) -> None:
     at = src.index("Busan")
     entity = {"id": "e", "start": at, "end": at + 5, "label": "LOC"}
     row = {"id": "p", "src_lang": "en", "tgt_lang": "ru", "src": src, "tgt": tgt, "entities": [entity]}
-    (out,) = run(project_rows, models, [row])
+    (out,) = run(project_rows(), models, [row])
     assert out["entities"][0]["text"] == "Пусана"
 
 
@@ -131,7 +164,7 @@ def test_align_empty_and_small_sides(models: Models, sizes: tuple[int, int]) -> 
 def test_an_entity_outside_the_text_rejects_the_row(models: Models) -> None:
     row = {"id": "p", "src_lang": "en", "tgt_lang": "ru", "src": "Hi.", "tgt": "Да."}
     (out,) = run(
-        project_rows, models, [{**row, "entities": [{"id": 1, "start": 0, "end": 40, "label": "X"}]}]
+        project_rows(), models, [{**row, "entities": [{"id": 1, "start": 0, "end": 40, "label": "X"}]}]
     )
     assert isinstance(out, Rejected)
     assert "not inside src" in out.reason

@@ -25,8 +25,8 @@ _CELLS = 4_000_000  # what all windows together may hold where anchors are too f
 _DIMENSIONS = 96  # enough to find nearest sentences, a quarter of the work
 _NEAR = 8  # an anchor counts if another one lies within so many sentences on both sides
 
-_NARROW_ROWS = 24
-_PAD = 8  # right sentences of a narrow window on either side of the beads
+_NARROW_ROWS = 16
+_PAD = 6  # right sentences of a narrow window on either side of the beads
 
 Pairs = Sequence[tuple[int, int]]
 

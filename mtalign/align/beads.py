@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mtalign.align.anchors import DISAGREEMENT, Anchors
 from mtalign.align.band import Window, around, windows
-from mtalign.align.score import Texts, score_beads
+from mtalign.align.score import Fits, Texts, score_beads
 from mtalign.align.search import Lattice, Skips, best_beads, slack
 from mtalign.align.side import Run, Side, shorter_tokens
 from mtalign.alignment import Bead
@@ -103,12 +103,13 @@ def _align(task: _Task) -> tuple[Bead, ...]:
         left, right = shorter_tokens(task.left, task.right)
         task = replace(task, left=left, right=right)
     ours, theirs = Texts(task.left), Texts(task.right)
-    lattice = _lattice(task, ours, theirs, near, by_tokens=True)
+    fits: Fits = {}
+    lattice = _lattice(task, ours, theirs, near, fits)
     skips = _estimated_skips(task, lattice)
     left_runs, right_runs = _runs_to_read(task, lattice, skips)
     if left_runs or right_runs:
         ours, theirs = _read(task.left, left_runs), _read(task.right, right_runs)
-        _fill(task, lattice, ours, theirs, _touched(near, left_runs, right_runs), by_tokens=True)
+        _fill(task, lattice, ours, theirs, _touched(near, left_runs, right_runs), fits=fits)
         skips = _estimated_skips(task, lattice)
     return best_beads(lattice, skips)
 
@@ -118,7 +119,7 @@ def _near_rough_beads(task: _Task) -> list[Window]:
     if not task.anchors.pairs:  # which may need beads of any size
         task = replace(task, moves=tuple(move for move in task.moves if sum(move) <= _ROUGH_LARGEST))
     wide = windows(task.left.vectors, task.right.vectors, task.anchors.ordered)
-    lattice = _lattice(task, Texts(task.left), Texts(task.right), wide, by_tokens=False)
+    lattice = _lattice(task, Texts(task.left), Texts(task.right), wide)
     beads = best_beads(lattice, _skips(task, lattice, 0.0))
     return around(beads, len(task.left), len(task.right))
 
@@ -138,7 +139,9 @@ def _moves(largest: int) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(sizes, key=lambda size: (sum(size), abs(size[0] - size[1]), size)))
 
 
-def _lattice(task: _Task, ours: Texts, theirs: Texts, found: Sequence[Window], *, by_tokens: bool) -> Lattice:
+def _lattice(
+    task: _Task, ours: Texts, theirs: Texts, found: Sequence[Window], fits: Fits | None = None
+) -> Lattice:
     import numpy as np
 
     n = len(task.left)
@@ -149,15 +152,21 @@ def _lattice(task: _Task, ours: Texts, theirs: Texts, found: Sequence[Window], *
     offsets = np.concatenate([[0], np.cumsum(lasts - firsts)])
     scores = np.empty((len(task.moves), int(offsets[-1])), np.float32)
     lattice = Lattice(np.array(task.moves, np.int64), scores, offsets, firsts, lasts)
-    _fill(task, lattice, ours, theirs, found, by_tokens=by_tokens)
+    _fill(task, lattice, ours, theirs, found, fits=fits)
     return lattice
 
 
 def _fill(
-    task: _Task, lattice: Lattice, ours: Texts, theirs: Texts, found: Sequence[Window], *, by_tokens: bool
+    task: _Task,
+    lattice: Lattice,
+    ours: Texts,
+    theirs: Texts,
+    found: Sequence[Window],
+    *,
+    fits: Fits | None,
 ) -> None:
     for window in found:
-        lattice.block(window)[:] = score_beads(ours, theirs, window, task.moves, by_tokens=by_tokens)
+        lattice.block(window)[:] = score_beads(ours, theirs, window, task.moves, fits)
     if task.anchors.pairs:
         _forbid(task, lattice, found)
     marks = task.anchors.marks(len(task.left), len(task.right))

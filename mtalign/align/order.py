@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from mtalign.align.band import longest_rising, nearest
 from mtalign.align.side import Side
 
-# Below this the order of one text says little about that of the other.
+# The kind of the issue, or of the warning, that says so.
+NON_MONOTONE = "non-monotone"
+
+# Below this the order of one text says little about that of the other; of few sentences it never says much.
 _MONOTONE = 0.5
+_LEAST_PAIRS = 6
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,16 @@ class ReadingOrder:
 
     @property
     def is_monotone(self) -> bool:
-        """Whether a monotone alignment can be trusted."""
-        return self.order >= _MONOTONE
+        """Whether a monotone alignment can be trusted, as far as so many sentences can tell."""
+        return self.pairs < _LEAST_PAIRS or self.order >= _MONOTONE
+
+    @property
+    def evidence(self) -> str:
+        """What a person should know of two texts that are not monotone."""
+        return (
+            f"rank correlation {self.order:.2f} over {self.pairs} sentences: passages were moved, or the "
+            "texts do not belong together; the beads cannot show it"
+        )
 
 
 def reading_order(left: Side, right: Side) -> ReadingOrder:

@@ -85,8 +85,13 @@ class _Matches:
     starts: NDArray[np.int64]
 
 
+# Coverage less leak of the beads of a piece, moves x rows x columns. It does not change when runs are read as
+# text, and is the better part of the work, so it is kept from one scoring to the next.
+Fits = dict[Window, "NDArray[np.float32]"]
+
+
 def score_beads(
-    left: Texts, right: Texts, window: Window, moves: Sequence[tuple[int, int]], *, by_tokens: bool
+    left: Texts, right: Texts, window: Window, moves: Sequence[tuple[int, int]], fits: Fits | None = None
 ) -> NDArray[np.float32]:
     """Return the score of every bead that begins in the window: moves x rows x columns.
 
@@ -97,7 +102,7 @@ def score_beads(
         right: the side of the columns.
         window: where beads begin.
         moves: the numbers of left and right sentences of a bead.
-        by_tokens: whether tokens are compared, if both sides have them.
+        fits: what is known of the fit of tokens; what is not is added. None: tokens are not compared.
     """
     import numpy as np
 
@@ -106,12 +111,12 @@ def score_beads(
     for first, last in window.pieces:
         at = slice(first - window.first, last - window.first)
         piece = Window(window.top, window.bottom, first, last)
-        scores[:, :, at] = _score_piece(left, right, piece, moves, by_tokens=by_tokens)
+        scores[:, :, at] = _score_piece(left, right, piece, moves, fits)
     return scores
 
 
 def _score_piece(
-    left: Texts, right: Texts, window: Window, moves: Sequence[tuple[int, int]], *, by_tokens: bool
+    left: Texts, right: Texts, window: Window, moves: Sequence[tuple[int, int]], fits: Fits | None
 ) -> NDArray[np.float32]:
     import numpy as np
 
@@ -128,19 +133,19 @@ def _score_piece(
     left_hubs = {rows: _mean_of_best(cosines)[:, None] for rows, cosines in to_right.items()}
     right_hubs = {columns: _mean_of_best(cosines.T)[None] for columns, cosines in to_left.items()}
     sizes = left.side.sizes[top:bottom], right.side.sizes[first:last] * _ratio(left.side, right.side)
-    fits = None
-    if by_tokens and left.side.tokens and right.side.tokens:
-        fits = _TokenFit(
-            left.side.tokens, right.side.tokens, (top, bottom), (first, last), max(map(sum, moves))
-        )
+    by_tokens = None
+    if fits is not None and left.side.tokens and right.side.tokens:
+        if window not in fits:
+            fits[window] = _fit(left.side.tokens, right.side.tokens, (top, bottom), (first, last), moves)
+        by_tokens = fits[window]
     weight = min(1.0, min(len(left.side), len(right.side)) / _ENOUGH)
     scores = []
-    for rows, columns in moves:
+    for kind, (rows, columns) in enumerate(moves):
         near = _neighbours(to_left[columns], to_right[rows], rows, columns)
         hubs = (left_hubs[rows] + right_hubs[columns]) / 2
         score = weight * (ours[rows] @ theirs[columns].T - near / 2 - hubs / 2)
-        if fits:
-            score += _COVERAGE * fits(rows, columns)
+        if by_tokens is not None:
+            score += _COVERAGE * by_tokens[kind]
         score *= _length_factor(_run_sums(sizes[0], rows)[:, None], _run_sums(sizes[1], columns)[None])
         score[max(0, len(left.side) - rows + 1 - top) :] = -np.inf
         score[:, max(0, len(right.side) - columns + 1 - first) :] = -np.inf
@@ -196,37 +201,38 @@ def _run_sums(sizes: NDArray[Any], length: int) -> NDArray[Any]:
     return np.asarray(sums[ends] - sums[: len(sizes)])
 
 
-class _TokenFit:
-    """Coverage less leak of the beads of one piece.
+def _fit(
+    left: Tokens,
+    right: Tokens,
+    ours: tuple[int, int],
+    theirs: tuple[int, int],
+    moves: Sequence[tuple[int, int]],
+) -> NDArray[np.float32]:
+    """Return coverage less leak of the beads of one piece: moves x rows x columns.
 
     Args:
         left: tokens of the left side.
         right: tokens of the right side.
         ours: the first left sentence of the piece, and the one after its last.
         theirs: likewise, on the right.
-        largest: the most sentences of a bead, both sides together.
+        moves: the numbers of left and right sentences of a bead.
     """
+    import numpy as np
 
-    def __init__(
-        self, left: Tokens, right: Tokens, ours: tuple[int, int], theirs: tuple[int, int], largest: int
-    ) -> None:
-        self._fits = [
-            _fits()(
-                each.best,
-                each.starts,
-                _usual(each.best),
-                tokens.starts[-1] / (len(tokens.starts) - 1),
-                largest,
-            )
-            for each, tokens in zip(_matches(left, right, ours, theirs), (left, right), strict=True)
-        ]
-
-    def __call__(self, rows: int, columns: int) -> NDArray[np.float32]:
-        """Return coverage less leak of the beads of `rows` x `columns` sentences."""
-        fits: NDArray[np.float32] = (
-            self._fits[0][rows - 1, columns - 1] + self._fits[1][columns - 1, rows - 1].T
+    from_left, from_right = (
+        _fits()(
+            each.best,
+            each.starts,
+            _usual(each.best),
+            tokens.starts[-1] / (len(tokens.starts) - 1),
+            max(map(sum, moves)),
         )
-        return fits
+        for each, tokens in zip(_matches(left, right, ours, theirs), (left, right), strict=True)
+    )
+    return np.array(
+        [from_left[rows - 1, columns - 1] + from_right[columns - 1, rows - 1].T for rows, columns in moves],
+        np.float32,
+    )
 
 
 def _matches(
@@ -259,7 +265,9 @@ def _matches(
 
 def _usual(best: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what each token has on the other side anyway."""
-    return (best.mean(axis=1) + _mean_of_best(best)) / 2
+    import numpy as np
+
+    return np.asarray((best.mean(axis=1) + _mean_of_best(best)) / 2, np.float32)
 
 
 # Machine code is kept on disk between runs. Inner loops run over neighbouring memory, without branches.

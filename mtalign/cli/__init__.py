@@ -17,11 +17,12 @@ from mtalign.cli import (
     evaluate,
     export,
     memory,
-    products,
+    models,
     publish,
     report,
     review,
     run,
+    search,
     stages,
 )
 from mtalign.errors import MtalignError
@@ -47,7 +48,8 @@ for _commands in (
     publish,
     report,
     review,
-    products,
+    search,
+    models,
     evaluate,
     export,
     memory,

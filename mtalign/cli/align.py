@@ -285,6 +285,10 @@ def _print_summary(report: Mapping[str, Any]) -> None:
             for pair, each in report["pairs"].items()
         ],
     )
+    for each in report["warnings"]:
+        typer.echo(
+            f"{each['kind']}: document {each['document']!r}, {each['pair']}: {each['evidence']}", err=True
+        )
     typer.echo(
         f"{report['tuples']} n-way tuples, {report['tuples_in_all_languages']} of them in all languages; "
         f"look at {report['review']}"

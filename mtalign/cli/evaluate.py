@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mtalign.cli.common import JsonOption, print_json, table
+from mtalign.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, read_config, table
+from mtalign.errors import UsageError
 
 if TYPE_CHECKING:
     from mtalign.evaluate import EntityScores, Row, SentenceScores
@@ -35,7 +36,7 @@ def register(app: typer.Typer) -> None:
         "translation", epilog="Example: mtalign evaluate translation --gold g.jsonl --pred p.jsonl"
     )(translation)
     group.command("words", epilog="Example: mtalign evaluate words --gold gold.tsv --pred links.jsonl")(words)
-    group.command("search", epilog="Example: mtalign evaluate search --gold g.jsonl --pred p.jsonl")(search)
+    group.command("search", epilog="Example: mtalign evaluate search --index INDEX -c starter")(search)
     group.command("terms", epilog="Example: mtalign evaluate terms --glossary terms.tsv --pred RUN")(terms)
     app.add_typer(group, name="evaluate")
 
@@ -97,11 +98,66 @@ def words(gold: Gold, pred: PredFile, as_json: JsonOption = False) -> None:
     _show(evaluate_words_files(gold, pred).as_dict(), as_json)
 
 
-def search(gold: Gold, pred: PredFile, as_json: JsonOption = False) -> None:
-    """Recall at k and mean reciprocal rank of ranked answers."""
+def search(
+    gold: Annotated[
+        Path | None, typer.Option("--gold", help="JSONL of queries with their relevant passages.")
+    ] = None,
+    pred: Annotated[Path | None, typer.Option("--pred", help="JSONL of queries with ranked answers.")] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", "-i", help="An index, to be scored on its own tuples.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Ask only so many sentences of the index.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Recall at k and mean reciprocal rank of ranked answers, or of an index across languages.
+
+    Every sentence of the index is a query whose translations should be found, in each mode.
+    """
     from mtalign.evaluate import evaluate_search_files
 
-    _show(evaluate_search_files(gold, pred).as_dict(), as_json)
+    if index is not None and gold is None and pred is None:
+        _score_index(index, limit, config, as_json)
+    elif index is None and gold is not None and pred is not None:
+        _show(evaluate_search_files(gold, pred).as_dict(), as_json)
+    else:
+        raise UsageError("give either --gold and --pred, or --index")
+
+
+def _score_index(index: Path, limit: int | None, config: str, as_json: bool) -> None:
+    from mtalign.evaluate.search import PERCENTILES, Sentence, evaluate_index, questions
+    from mtalign.load import Models
+    from mtalign.search import Filters, Index
+    from mtalign.search.query import MODES, KnownQueries, Mode
+
+    passages = Index.open(index).passages()
+    asked = questions((Sentence(each.id, each.lang, each.group, each.text) for each in passages), limit)
+    encoder = Models(read_config(config)).encoder
+    opened = Index.open(index, KnownQueries(encoder, [each.sentence.text for each in asked]))
+    modes: dict[str, Mode] = {each: each for each in MODES}
+    scores = evaluate_index(
+        asked,
+        MODES,
+        lambda mode, text, langs, k: [
+            name for name, _ in opened.rank(text, mode=modes[mode], filters=Filters(langs=langs), k=k)
+        ],
+    )
+    if as_json:
+        print_json(scores.as_dict())
+        return
+    for mode, pairs in scores.modes.items():
+        table(
+            mode,
+            ["pair", "queries", "recall@1", "recall@10", "success@1", "mrr"],
+            [
+                [pair, each.queries, each.recall[1], each.recall[10], each.success[1], each.mrr]
+                for pair, each in pairs.items()
+            ],
+        )
+        times = scores.milliseconds[mode]
+        typer.echo("ms a query: " + ", ".join(f"p{p} {times[p]:.1f}" for p in PERCENTILES))
 
 
 def _predictions(
@@ -181,8 +237,16 @@ def _show_entities(scores: EntityScores) -> None:
             for name, each in groups.items()
         ],
     )
+    if scores.coverage:
+        table(
+            "precision of the surest spans",
+            ["share of mentions", "precision", "95 %"],
+            [[each.coverage, each.precision, _interval(each.interval)] for each in scores.coverage],
+        )
+    by_language = ", ".join(f"{lang} {_interval(each)}" for lang, each in scores.language_intervals.items())
     typer.echo(
-        f"exact F1, 95 % interval: {_interval(scores.exact_interval)}; {scores.unjudged} spans unjudged"
+        f"exact F1, 95 % interval: {_interval(scores.exact_interval)} ({by_language}); "
+        f"{scores.unjudged} spans unjudged"
     )
     typer.echo(scores.signature)
 

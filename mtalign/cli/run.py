@@ -196,6 +196,7 @@ def _signals() -> Iterator[Callable[[], bool]]:
     def ask(*_: object) -> None:
         nonlocal asked
         if asked:
+            typer.echo("stopped; what was finished is kept, the same command goes on from there", err=True)
             raise KeyboardInterrupt
         asked = True
         typer.echo("stopping after the articles under work; once more to stop at once", err=True)

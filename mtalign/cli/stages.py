@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 Input = Annotated[str, typer.Argument(metavar="IN.jsonl", help="Rows to read, - for standard input.")]
 Output = Annotated[str, typer.Option("--out", "-o", help="Where the rows go, - for standard output.")]
+
+
+class Offsets(str, Enum):
+    """How rows count places in a text."""
+
+    CODE_POINTS = "codepoints"
+    UTF16 = "utf16"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,11 +85,18 @@ def _pharaoh(row: dict[str, Any]) -> bytes:
     return " ".join(f"{i}-{j}" for i, j, _ in row.get("links", ())).encode()
 
 
-def project(rows: Input, out: Output = "-", config: ConfigOption = DEFAULT_CONFIG) -> None:
+def project(
+    rows: Input,
+    out: Output = "-",
+    config: ConfigOption = DEFAULT_CONFIG,
+    offsets: Annotated[
+        Offsets, typer.Option("--offsets", help="How rows count places: utf16 is JavaScript's way.")
+    ] = Offsets.CODE_POINTS,
+) -> None:
     """Carry the `entities` of `src` over into `tgt` per row, as exact character spans."""
     from mtalign.stages import project_rows
 
-    _run(rows, out, config, project_rows)
+    _run(rows, out, config, project_rows(utf16=offsets is Offsets.UTF16))
 
 
 def _run(

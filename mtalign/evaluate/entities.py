@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from mtalign.document import Span
 from mtalign.errors import InputError
 from mtalign.evaluate.counts import BOOTSTRAP, Counts, Interval, f1_interval, signature, total
+from mtalign.evaluate.coverage import Answer, CoveragePoint, precision_at_coverage
 from mtalign.evaluate.rows import Row, match, read_rows
 
 RELAXED_IOU = 0.5
@@ -32,6 +33,7 @@ class SpanRow(Struct, frozen=True):
     end: int
     label: str = ""
     alt: tuple[tuple[int, int], ...] = ()
+    confidence: float | None = None
 
     def spans(self) -> list[Span]:
         """Return the span and its alternatives."""
@@ -94,7 +96,11 @@ class SpanScores:
 
 @dataclass(frozen=True)
 class EntityScores:
-    """Scores over all rows, by label of the gold and by target language, with the recipe."""
+    """Scores over all rows, by label of the gold and by target language, with the recipe.
+
+    `language_intervals` are those of exact F1. `coverage` says how precise (exact spans) the surest spans
+    are; it is empty unless every predicted span has a confidence.
+    """
 
     rows: int
     overall: SpanScores
@@ -102,6 +108,8 @@ class EntityScores:
     relaxed_interval: Interval
     by_label: dict[str, SpanScores]
     by_language: dict[str, SpanScores]
+    language_intervals: dict[str, Interval]
+    coverage: list[CoveragePoint]
     unjudged: int
     signature: str
 
@@ -113,7 +121,14 @@ class EntityScores:
             "exact_interval": self.exact_interval.as_dict(),
             "relaxed_interval": self.relaxed_interval.as_dict(),
             "by_label": {label: scores.as_dict() for label, scores in self.by_label.items()},
-            "by_language": {lang: scores.as_dict() for lang, scores in self.by_language.items()},
+            "by_language": {
+                lang: {
+                    **scores.as_dict(),
+                    "exact_interval": self.language_intervals[lang].as_dict(),
+                }
+                for lang, scores in self.by_language.items()
+            },
+            "precision_at_coverage": [each.as_dict() for each in self.coverage],
             "unjudged": self.unjudged,
             "signature": self.signature,
         }
@@ -142,7 +157,10 @@ def evaluate_entities(gold: Sequence[Row[EntityRow]], pred: Sequence[Row[EntityR
     none = SpanScores(Counts(0, 0, 0, 0), Counts(0, 0, 0, 0), 0)
     by_id: dict[str, SpanScores] = defaultdict(lambda: none)
     by_label: dict[str, SpanScores] = defaultdict(lambda: none)
-    by_language: dict[str, SpanScores] = defaultdict(lambda: none)
+    by_language: dict[str, dict[str, SpanScores]] = defaultdict(lambda: defaultdict(lambda: none))
+    numbers: dict[str, int] = {}
+    answers: list[Answer] = []
+    sure = True
     unjudged = 0
     pairs = match(gold, pred)
     for gold_row, pred_row in pairs:
@@ -156,10 +174,15 @@ def evaluate_entities(gold: Sequence[Row[EntityRow]], pred: Sequence[Row[EntityR
         unjudged += sum(each is not None for source, each in found.items() if source not in wanted)
         by_id.setdefault(mine.id, none)
         lang = mine.tgt_lang or theirs.tgt_lang or "all"
+        number = numbers.setdefault(mine.id, len(numbers))
         for source, span in wanted.items():
-            scores = score_span(span, found.get(source))
+            answer = found.get(source)
+            scores = score_span(span, answer)
             by_id[mine.id] += scores
-            by_language[lang] += scores
+            by_language[lang][mine.id] += scores
+            if answer is not None:
+                sure = sure and answer.confidence is not None
+                answers.append(Answer(number, answer.confidence or 0.0, scores.exact.right == 1))
             if span is not None and span.label:
                 by_label[span.label] += scores
     documents = list(by_id.values())
@@ -170,7 +193,9 @@ def evaluate_entities(gold: Sequence[Row[EntityRow]], pred: Sequence[Row[EntityR
         f1_interval(exact),
         f1_interval(relaxed),
         dict(sorted(by_label.items())),
-        dict(by_language),
+        {lang: sum(own.values(), none) for lang, own in by_language.items()},
+        {lang: f1_interval([each.exact for each in own.values()]) for lang, own in by_language.items()},
+        precision_at_coverage(answers, [each.mentions for each in documents]) if sure else [],
         unjudged,
         signature(
             spans=f"exact+iou{RELAXED_IOU}",

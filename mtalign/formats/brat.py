@@ -1,8 +1,8 @@
 """brat standoff: `NAME.txt` with the text, `NAME.ann` beside it with the mentions.
 
-Reading: relations, events, equivalences and discontinuous mentions are counted and left out; attributes,
-normalisations and notes of a mention become its attributes. A mention over a line break, which brat gives
-in fragments, is one mention again.
+Reading: events and equivalences are counted and left out; attributes, normalisations and notes of a
+mention become its attributes. A mention over a line break, which brat gives in fragments, is one mention
+again; any other one in fragments is discontinuous.
 
 Writing does not hold what is not about mentions and the text: sentences, alignment, document fields,
 origins, issues. A mention's id, attributes and a label with white space in it are kept in a note. A mention
@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from mtalign.document import Article, Document, Entity, Span
+from mtalign.document import Article, Document, Entity, Relation, Span
 from mtalign.errors import InputError
 from mtalign.formats.features import Records, documents_of
 from mtalign.formats.names import file_name, id_of_name, name_and_language
@@ -30,7 +30,8 @@ _MENTION = re.compile(r"(T\S*)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"[AM]\S*\t(\S+) (\S+)(?: (.+))?")
 _NORMALISATION = re.compile(r"N\S*\t(\S+) (\S+) (\S+)(?:\t.*)?")
 _NOTE = re.compile(r"#\S*\t(\S+) (\S+)(?:\t(.*))?")
-_LEFT_OUT = {"R": "relations", "E": "events", "*": "equivalences"}
+_RELATION = re.compile(r"R\S*\t(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
+_LEFT_OUT = {"E": "events", "*": "equivalences"}
 _OWN_NOTE = "mtalign"
 _BOM = "\ufeff"
 
@@ -60,7 +61,13 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
         mentions = _Mentions(text)
         for number, line in enumerate(decode(read_whole(ann_path), ann_path.name).split("\n"), 1):
             mentions.add(line.removesuffix("\r"), number)
-        document = Document(article_id, lang or options.lang, text, entities=mentions.entities())
+        document = Document(
+            article_id,
+            lang or options.lang,
+            text,
+            entities=mentions.entities(),
+            relations=mentions.relations(),
+        )
     except InputError as error:
         yield rejected(error, str(ann_path), article_id=article_id)
     else:
@@ -72,10 +79,10 @@ class _Mentions:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._places: dict[str, tuple[str, Span]] = {}
+        self._places: dict[str, tuple[str, tuple[Span, ...]]] = {}
+        self._relations: list[Relation] = []
         self._attributes: dict[str, dict[str, str]] = defaultdict(dict)
         self._extras: dict[str, _Extra] = {}
-        self._skipped: set[str] = set()
         self.left_out: Counter[str] = Counter()
 
     def add(self, line: str, number: int) -> None:
@@ -89,6 +96,8 @@ class _Mentions:
                 return
             if line[0] == "T":
                 self._mention(line)
+            elif line[0] == "R":
+                self._relation(line)
             elif line[0] in _LEFT_OUT:
                 self.left_out[_LEFT_OUT[line[0]]] += 1
             elif line[0] in "AMN#":
@@ -101,33 +110,50 @@ class _Mentions:
     def entities(self) -> tuple[Entity, ...]:
         """Return the mentions in the order of the file."""
         for name in self._attributes.keys() | self._extras.keys():
-            if name not in self._places and name not in self._skipped:
+            if name not in self._places:
                 self.left_out["attributes and notes of other things than mentions"] += 1
         return tuple(self._entity(name, *place) for name, place in self._places.items())
 
-    def _entity(self, name: str, label: str, span: Span) -> Entity:
+    def relations(self) -> tuple[Relation, ...]:
+        """Return the relations between mentions in the order of the file; those of events are left out."""
+        found = []
+        for each in self._relations:
+            if each.head in self._places and each.tail in self._places:
+                head, tail = (self._extras.get(name, _Extra(name)).id for name in (each.head, each.tail))
+                found.append(Relation(each.label, head, tail))
+            else:
+                self.left_out["relations of other things than mentions"] += 1
+        return tuple(found)
+
+    def _relation(self, line: str) -> None:
+        found = _RELATION.fullmatch(line)
+        if not found:
+            raise InputError("expected ID, tab, LABEL Arg1:ID Arg2:ID")
+        self._relations.append(Relation(*found.groups()))
+
+    def _entity(self, name: str, label: str, spans: tuple[Span, ...]) -> Entity:
+        span = Span(spans[0].start, spans[-1].end)
         extra = self._extras.get(name, _Extra(name))
         attributes = {**self._attributes.get(name, {}), **extra.attributes}
-        return Entity(extra.id, span, span.of(self._text), extra.label or label, attributes)
+        fragments = spans if len(spans) > 1 else ()
+        return Entity(extra.id, span, span.of(self._text), extra.label or label, attributes, fragments)
 
     def _mention(self, line: str) -> None:
         found = _MENTION.fullmatch(line)
         if not found:
             raise InputError("expected ID, tab, LABEL START END, tab, TEXT")
         name, label, places, said = found.groups()
-        if name in self._places or name in self._skipped:
+        if name in self._places:
             raise InputError(f"mention {name} is there twice")
         spans = self._merged([tuple(map(int, place.split())) for place in places.split(";")])
-        if spans is None:
-            self._skipped.add(name)
-            self.left_out["discontinuous mentions"] += 1
-            return
-        if (there := " ".join(spans.of(self._text).split())) != " ".join(said.split()):
-            raise InputError(f"at [{spans.start}, {spans.end}) stands {there[:60]!r}, which is another text")
+        there = " ".join(" ".join(each.of(self._text) for each in spans).split())
+        if there != " ".join(said.split()):
+            raise InputError(f"at {places} stands {there[:60]!r}, which is another text")
         self._places[name] = (label, spans)
 
-    def _merged(self, places: Sequence[tuple[int, ...]]) -> Span | None:
-        """Return fragments as one span, or None where more than white space lies between them."""
+    def _merged(self, places: Sequence[tuple[int, ...]]) -> tuple[Span, ...]:
+        """Return fragments as spans; those with nothing but white space between them become one."""
+        merged: list[Span] = []
         end = places[0][0]
         for start, stop in places:
             if not start < stop <= len(self._text) or start < end:
@@ -135,10 +161,12 @@ class _Mentions:
                     f"[{start}, {stop}) is empty, out of order or not inside the text "
                     f"of {len(self._text)} characters"
                 )
-            if self._text[end:start].strip():
-                return None
+            if merged and not self._text[end:start].strip():
+                merged[-1] = Span(merged[-1].start, stop)
+            else:
+                merged.append(Span(start, stop))
             end = stop
-        return Span(places[0][0], end)
+        return tuple(merged)
 
     def _about(self, line: str) -> None:
         if note := _NOTE.fullmatch(line):
@@ -176,22 +204,31 @@ def write(records: Records, out: Path) -> Counter[str]:
             mark = _BOM if document.text.startswith(_BOM) else ""
             (out / f"{stem}.txt").write_bytes((mark + document.text).encode())
             lines: list[str] = []
+            names: dict[str, str] = {}
             for entity in document.entities:
                 if entity.text[0] == "\n" or entity.text[-1] == "\n":
                     losses["mentions with a line break at an edge"] += 1
                 else:
-                    lines += _lines(entity, len(lines) // 2 + 1)
+                    names[entity.id] = f"T{len(names) + 1}"
+                    lines += _lines(entity, len(names))
+            for number, each in enumerate(document.relations, 1):
+                if each.head in names and each.tail in names:
+                    label = re.sub(r"\s+", "_", each.label) or "_"
+                    lines.append(f"R{number}\t{label} Arg1:{names[each.head]} Arg2:{names[each.tail]}")
             (out / f"{stem}.ann").write_bytes("".join(f"{line}\n" for line in lines).encode())
     return losses
 
 
 def _lines(entity: Entity, number: int) -> list[str]:
     label = re.sub(r"\s+", "_", entity.label) or "_"
-    start = entity.span.start
-    places = ";".join(
-        f"{start + found.start()} {start + found.end()}" for found in re.finditer(r"[^\n]+", entity.text)
-    )
-    text = re.sub(r"\s", " ", entity.text)
+    spans = [
+        Span(found.start(), found.end()).shift(entity.span.start + each.start)
+        for each in (part.shift(-entity.span.start) for part in entity.fragments or (entity.span,))
+        for found in re.finditer(r"[^\n]+", each.of(entity.text))
+    ]
+    places = ";".join(f"{each.start} {each.end}" for each in spans)
+    whole = " ".join(each.shift(-entity.span.start).of(entity.text) for each in spans)
+    text = re.sub(r"\s", " ", whole)
     extra = _Extra(entity.id, None if label == entity.label else entity.label, entity.attributes)
     return [
         f"T{number}\t{label} {places}\t{text}",

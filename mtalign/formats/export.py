@@ -53,12 +53,13 @@ _ROWS: frozenset[Feature] = frozenset(
         "confidences",
     }
 )
+_PARTS: frozenset[Feature] = frozenset({"discontinuous mentions", "relations"})
 _TUPLES: frozenset[Feature] = frozenset({"tuples", "one-sided sentences", "tuple scores"})
 
 _FORMATS = (
-    Format("jsonl", _ROWS, jsonl.write),
-    Format("parquet", _ROWS, parquet.write),
-    Format("brat", _ROWS - {"sentences", "document fields"}, brat.write),
+    Format("jsonl", _ROWS | _PARTS, jsonl.write),
+    Format("parquet", _ROWS | _PARTS, parquet.write),
+    Format("brat", (_ROWS | _PARTS) - {"sentences", "document fields"}, brat.write),
     Format("iob2", frozenset({"paragraphs", "sentences", "mentions"}), iob2.write),
     Format("labelstudio", _ROWS, labelstudio.write),
     Format("docbin", _ROWS - {"document fields", "mention attributes", "confidences"}, docbin.write),

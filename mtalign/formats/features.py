@@ -18,6 +18,8 @@ Feature = Literal[
     "document fields",
     "mentions",
     "overlapping mentions",
+    "discontinuous mentions",
+    "relations",
     "mention ids",
     "mention attributes",
     "confidences",
@@ -42,6 +44,8 @@ FEATURES: dict[Feature, str] = {
     "document fields": "title, source, licence and attributes of documents",
     "mentions": "entity mentions: label, and place in the text",
     "overlapping mentions": "mentions that share characters with another one",
+    "discontinuous mentions": "the parts of mentions that other words stand between",
+    "relations": "relations between mentions",
     "mention ids": "ids of mentions, and by them which mentions are each other's translations",
     "mention attributes": "attributes of mentions",
     "confidences": "how sure the projection of a mention is",
@@ -60,6 +64,7 @@ FEATURES: dict[Feature, str] = {
 def documents_of(record: Record) -> list[Document]:
     """Return source and targets, the source first, with the mentions that were kept inside each.
 
+    Relations of the source hold in a target where both their mentions were kept.
     A mention of a target has the id of its source mention, and its confidence as an attribute.
     """
     return [record.source, *(_with_mentions(record, lang) for lang in record.targets)]
@@ -75,7 +80,8 @@ def _with_mentions(record: Record, lang: str) -> Document:
         for each in record.projections[lang]
         if each.entity is not None
     )
-    return msgspec.structs.replace(record.targets[lang], entities=mentions)
+    relations = tuple(record.relations(lang))
+    return msgspec.structs.replace(record.targets[lang], entities=mentions, relations=relations)
 
 
 def inventory(record: Record) -> Counter[str]:
@@ -95,6 +101,8 @@ def inventory(record: Record) -> Counter[str]:
         "document fields": sum(_has_fields(each) for each in documents),
         "mentions": len(mentions),
         "overlapping mentions": sum(len(each.entities) - len(disjoint(each.entities)) for each in documents),
+        "discontinuous mentions": sum(bool(each.fragments) for each in mentions),
+        "relations": sum(len(each.relations) for each in documents),
         "mention ids": len(mentions),
         "mention attributes": sum(bool(set(each.attributes) - {"confidence"}) for each in mentions),
         "confidences": sum(each.entity is not None for each in projections),

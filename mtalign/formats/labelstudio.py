@@ -164,7 +164,9 @@ def write(records: Records, out: Path) -> Counter[str]:
 
 
 def _task_of(record: Record, document: Document) -> dict[str, Any]:
-    data = {key: value for key, value in document_row(document).items() if key != "entities"}
+    data = {
+        key: value for key, value in document_row(document).items() if key not in {"entities", "relations"}
+    }
     return {
         "data": {"id": document.id, "lang": document.lang, **data},
         "predictions": [

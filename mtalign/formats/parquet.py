@@ -129,8 +129,10 @@ def _schema() -> pa.Schema:
             ("label", pa.string()),
             ("text", pa.string()),
             ("attributes", pairs),
+            ("fragments", pa.list_(pa.list_(pa.int64()))),
         ]
     )
+    relation = pa.struct([(name, pa.string()) for name in ("label", "head", "tail")])
     document = [
         ("lang", pa.string()),
         ("text", pa.large_string()),
@@ -140,8 +142,15 @@ def _schema() -> pa.Schema:
         ("attributes", pairs),
         ("sentences", pa.list_(pa.list_(pa.int64()))),
         ("entities", pa.list_(entity)),
+        ("relations", pa.list_(relation)),
     ]
-    return pa.schema([("id", pa.string()), *document, ("translations", pa.list_(pa.struct(document)))])
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            *document,
+            ("translations", pa.list_(pa.struct(document))),
+        ]
+    )
 
 
 def _as_lists(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Articles as rows of named fields: the shape that JSON lines, Parquet and Hugging Face datasets share.
 
     {"id", "text", "lang"?, "title"?, "source"?, "license"?, "sentences"?: [[0, 12], …], "attributes"?: {…},
-     "entities"?: [{"id", "start", "end", "label", "text"?, "attributes"?}],
-     "translations"?: {"ko": "text" or {"text", "title"?, …, "sentences"?, "entities"?}}}
+     "entities"?: [{"id", "start", "end", "label", "text"?, "attributes"?, "fragments"?: [[0, 5], [10, 15]]}],
+     "relations"?: [{"label", "head", "tail"}],
+     "translations"?: {"ko": "text" or {"text", "title"?, …, "sentences"?, "entities"?, "relations"?}}}
 
 `sentences`, on the source or a translation, are spans that replace mtalign's own segmentation. Other
 fields with a plain value become attributes of the document; other fields with lists or objects in them
@@ -19,7 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from mtalign.document import Article, Document, Entity, Sentence, Span, paragraph_spans
+from mtalign.document import Article, Document, Entity, Relation, Sentence, Span, paragraph_spans
 from mtalign.errors import InputError, InvalidDocument
 from mtalign.formats.features import documents_of
 from mtalign.record import Record
@@ -34,6 +35,15 @@ class EntityRow(Struct, forbid_unknown_fields=True):
     label: str
     text: str | None = None
     attributes: dict[str, str] = {}
+    fragments: list[Span] = []
+
+
+class RelationRow(Struct, forbid_unknown_fields=True):
+    """A relation between two entities of the row, named by their ids."""
+
+    label: str
+    head: str | int
+    tail: str | int
 
 
 class TextRow(Struct, forbid_unknown_fields=True):
@@ -42,6 +52,7 @@ class TextRow(Struct, forbid_unknown_fields=True):
     text: str
     sentences: list[Span] | None = None
     entities: list[EntityRow] = []
+    relations: list[RelationRow] = []
     title: str | None = None
     source: str | None = None
     license: str | None = None
@@ -59,6 +70,7 @@ class ArticleRow(Struct):
     license: str | None = None
     sentences: list[Span] | None = None
     entities: list[EntityRow] = []
+    relations: list[RelationRow] = []
     translations: dict[str, str | TextRow] = {}
     attributes: dict[str, str] = {}
 
@@ -92,6 +104,7 @@ def article_from_row(fields: Mapping[str, Any], lang: str) -> Article:
         source=row.source,
         license=row.license,
         attributes=row.attributes | _extra_fields(fields),
+        relations=_relations(row.relations),
     )
     return Article(
         source, {lang: _translation(source.id, lang, each) for lang, each in row.translations.items()}
@@ -117,19 +130,24 @@ def document_row(document: Document) -> dict[str, Any]:
         "attributes": document.attributes or None,
         "sentences": [[each.span.start, each.span.end] for each in document.sentences] or None,
         "entities": [_entity_row(each) for each in document.entities] or None,
+        "relations": [msgspec.structs.asdict(each) for each in document.relations] or None,
     }
     return {key: value for key, value in row.items() if value is not None}
 
 
 def _entity_row(entity: Entity) -> dict[str, Any]:
-    row = {
+    row: dict[str, Any] = {
         "id": entity.id,
         "start": entity.span.start,
         "end": entity.span.end,
         "label": entity.label,
         "text": entity.text,
     }
-    return row | ({"attributes": entity.attributes} if entity.attributes else {})
+    if entity.attributes:
+        row["attributes"] = entity.attributes
+    if entity.fragments:
+        row["fragments"] = [[each.start, each.end] for each in entity.fragments]
+    return row
 
 
 def with_columns(fields: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -182,7 +200,12 @@ def _translation(article_id: str, lang: str, row: str | TextRow) -> Document:
         source=row.source,
         license=row.license,
         attributes=row.attributes,
+        relations=_relations(row.relations),
     )
+
+
+def _relations(rows: list[RelationRow]) -> tuple[Relation, ...]:
+    return tuple(Relation(each.label, str(each.head), str(each.tail)) for each in rows)
 
 
 def _entity(row: EntityRow, text: str, article_id: str) -> Entity:
@@ -193,7 +216,7 @@ def _entity(row: EntityRow, text: str, article_id: str) -> Entity:
         )
     span = Span(row.start, row.end)
     found = span.of(text) if row.text is None else row.text
-    return Entity(str(row.id), span, found, row.label, row.attributes)
+    return Entity(str(row.id), span, found, row.label, row.attributes, tuple(row.fragments))
 
 
 def place_sentences(text: str, spans: list[Span] | None) -> tuple[Sentence, ...]:

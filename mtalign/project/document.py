@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
 from mtalign.project.features import Comparison, romanise
+from mtalign.project.fragments import apart, parts_of
+from mtalign.project.grammar import pronouns
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
 from mtalign.project.weights import Weights, group_of, read_weights
 from mtalign.record import Projection
@@ -20,7 +22,7 @@ Compare = Callable[[Sequence[tuple[UnitText, UnitText]]], Sequence[Comparison]]
 
 
 # Losses that a look into the neighbouring beads may undo.
-_MAY_HAVE_MOVED = ("no-counterpart", "no-counterpart-sentence", "below-threshold")
+_MAY_HAVE_MOVED = ("no-counterpart", "pronoun", "no-counterpart-sentence", "below-threshold")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def project_documents(
     An entity is looked for in the bead that holds it and, if it is not there, in the bead before and the
     bead after. Reasons for a loss: `crosses-beads` (no single bead holds the mention),
     `no-counterpart-sentence` (its bead has no sentence on the other side), `no-counterpart` (nothing
-    there says it), `below-threshold`, `taken` (a surer mention has the span).
+    there says it), `pronoun` (nor, but the target has a pronoun more than the source), `below-threshold`,
+    `taken` (a surer mention has the span).
 
     Args:
         tasks: the documents.
@@ -68,9 +71,18 @@ def project_documents(
     found: list[dict[str, Projection]] = []
     for task, own in zip(tasks, passages, strict=True):
         made = {each.source: each for each in _without_passage(task)}
-        ranked = _agreed([_rank(each, next(compared), weights) for each in own], task, options)
-        for each in ranked:
-            made |= {one.source: one for one in settle(each, task.target.text, options)}
+        comparisons = [next(compared) for _ in own]
+        ranked = [_rank(*each, weights) for each in zip(own, comparisons, strict=True)]
+        ranked = _agreed(ranked, task, options)
+        for passage, comparison, each in zip(own, comparisons, ranked, strict=True):
+            settled = {one.source: one for one in settle(each, task.target.text, options)}
+            parts = [
+                (entity, _rank(passage, comparison, weights, parts_of(entity)))
+                for entity in passage.entities
+                if entity.fragments
+            ]
+            settled = apart(settled, parts, passage.entities, task.target.text, options)
+            made |= _as_pronouns(passage, settled)
         found.append(made)
     if options.neighbours:
         _look_beside(tasks, found, compare, options, weights)
@@ -109,9 +121,18 @@ def _without_passage(task: Task) -> Iterator[Projection]:
         )
 
 
-def _rank(passage: _Passage, compared: Comparison, weights: Mapping[str, Weights]) -> list[Ranked]:
-    """Rank the candidates of a passage; the spans come back as offsets of the whole documents."""
-    local = [_moved(each, -passage.left.start) for each in passage.entities]
+def _rank(
+    passage: _Passage,
+    compared: Comparison,
+    weights: Mapping[str, Weights],
+    entities: Sequence[Entity] | None = None,
+) -> list[Ranked]:
+    """Rank the candidates of a passage; the spans come back as offsets of the whole documents.
+
+    `entities` are mentions inside the passage, if other ones than the passage's own.
+    """
+    entities = passage.entities if entities is None else entities
+    local = [each.shift(-passage.left.start) for each in entities]
     ranked = rank(local, *passage.units, compared, weights[group_of(passage.units[1].lang)])
     return [
         Ranked(
@@ -121,8 +142,19 @@ def _rank(passage: _Passage, compared: Comparison, weights: Mapping[str, Weights
             each.lost,
             each.calibration,
         )
-        for entity, each in zip(passage.entities, ranked, strict=True)
+        for entity, each in zip(entities, ranked, strict=True)
     ]
+
+
+def _as_pronouns(passage: _Passage, settled: dict[str, Projection]) -> dict[str, Projection]:
+    """Give mentions without counterpart the reason `pronoun`, where the target has one more of them."""
+    source, target = passage.units
+    if pronouns(target.words(), target.lang) <= pronouns(source.words(), source.lang):
+        return settled
+    return {
+        source_id: replace(each, reason="pronoun") if each.reason == "no-counterpart" else each
+        for source_id, each in settled.items()
+    }
 
 
 def _agreed(ranked: Sequence[list[Ranked]], task: Task, options: ProjectOptions) -> list[list[Ranked]]:
@@ -165,7 +197,3 @@ def _beside(task: Task, made: dict[str, Projection]) -> Iterator[_Passage]:
             for other in (*task.beads[max(number - 1, 0) : number], *task.beads[number + 1 : number + 2]):
                 if other.right:
                     yield _passage(task, left, task.target.cover(other.right), entities)
-
-
-def _moved(entity: Entity, offset: int) -> Entity:
-    return replace(entity, span=entity.span.shift(offset))

@@ -7,6 +7,7 @@ what the decision that there is no counterpart goes by.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mtalign.document import Span
 from mtalign.project.candidates import BARRIERS, candidates
+from mtalign.project.grammar import CONJUNCTIONS, agree, finite_verb
 from mtalign.units import UnitText
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ FEATURES = (
     "neighbour_after",
     "unexplained_before",
     "unexplained_after",
+    "unexplained_noun",
     "adjective_open",
+    "noun_left_out",
+    "verb_last",
     # Meaning in context.
     "span_cosine",
     "best_cosine",
@@ -58,12 +63,15 @@ FEATURES = (
     "shorter",
     "words_differ",
     "acronym_long",
+    "acronym_words",
     # Letters and marks.
     "lower_first",
     "name_goes_on",
+    "name_goes_back",
     "digits_differ",
     "stop_first",
     "stop_last",
+    "conjunction_inside",
     "unbalanced",
     "quotes_hug",
     "mark_last",
@@ -71,6 +79,7 @@ FEATURES = (
     "hyphen_cut",
     # Written words and what is glued to them.
     "particle_inside",
+    "case_inside",
     "particle_last",
     "particle_follows",
     "ending_last",
@@ -88,7 +97,9 @@ FEATURES = (
 LOSS_FEATURES = ("constant", "best_link", "best_sound", "best_span_cosine", "best_word_cosine")
 
 _STOP_WORDS = """
-в во на у з із с со и та й і до из от від о об за к ко про при для по над под під
+в во на у з із зі с со и та й і до из от від о об за к ко про при для по над под під
+щодо біля через після перед між серед проти без крім навколо поблизу задля
+около после между среди против кроме вокруг вблизи ради через согласно
 the a an of and in at to for on by
 및 등 그 이 저
 """
@@ -114,6 +125,10 @@ _ADJECTIVE = re.compile(
     "[А-ЯҐЄІЇ].*(?:ск|ськ|цьк|зьк|цк|н)(?:ий|ый|ой|ое|ая|ие|ого|ому|ом|им|ым|ей|ую|их|ых|ими|ыми|е|а|і|у|ій|ої|ою)"
 )
 _SENTENCE_END = frozenset(".!?…")
+_OPENING_QUOTES = frozenset("«“„‘\"'‹「『《<")
+_HYPHENS = frozenset("-‑")
+_MILD = frozenset(",–—")
+_CASE_ENDS = frozenset(("은", "는", "이", "가", "을", "를", "께서", "에서", "에서는", "에는", "도"))
 
 
 class Comparison(Protocol):
@@ -211,6 +226,29 @@ class Side:
         )
 
     @cached_property
+    def stop(self) -> Flags:
+        """Which units are prepositions and the like."""
+        import numpy as np
+
+        return np.array([word.lower() in _STOP for word in self.words], bool)
+
+    @cached_property
+    def closes_phrase(self) -> Flags:
+        """Which units are marks of case or topic with a new word after them."""
+        import numpy as np
+
+        units = self.text.units
+        return np.array(
+            [
+                unit.particle and word in _CASE_ENDS and unit.span.end < after
+                for unit, word, after in zip(
+                    units, self.words, [*(each.span.start for each in units[1:]), math.inf], strict=True
+                )
+            ],
+            bool,
+        )
+
+    @cached_property
     def shape(self) -> dict[str, Floats]:
         """Features of the candidates that do not depend on the entity."""
         return _shape(self)
@@ -244,7 +282,7 @@ def features(
     }
     found |= target.shape
     table = np.stack([found[name] for name in FEATURES], axis=1)
-    possible = _possible(own, entity_text, target)
+    possible = _possible(own, entity_text, target, held=_held(own, source, found))
     return table, possible, _loss(found, possible)
 
 
@@ -285,9 +323,17 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
     # A word beside the span that no other word of the source explains may belong to it.
     free = np.append((1 - np.minimum((everything - ours) / 0.5, 1)) * target.content, 0.0)
     adjective = np.array([bool(_ADJECTIVE.fullmatch(word)) for word in target.words] + [False], float)
+    following = [*target.words[1:], ""]
+    pairs = zip(target.words, following, strict=True)
+    belongs = np.array([agree(word, after) for word, after in pairs] + [False], float)
+    verb = np.array([finite_verb(word) for word in target.words] + [False], float)
     # Nothing stands between the span and the word after it.
     touching = np.array([any(map(str.isalnum, word)) for word in target.words] + [False], float)
+    # A name does not go on over a comma, nor to the left over a mark of case or topic.
+    open_before = (np.append(touching[:-1] * ~target.closes_phrase, 0.0))[target.ranges[:, 0] - 1]
+    open_before = open_before * (target.ranges[:, 0] > 0)
     touching = touching[target.ranges[:, 1]]
+    alone = float(not _modifies(own, source))
     return {
         "link_recall": recall,
         "link_precision": precision,
@@ -299,10 +345,25 @@ def _links(own: Sequence[int], source: UnitText, target: Side, compared: Compari
         "linked_before": -mass[before],
         "linked_after": -mass[after],
         "neighbour_after": -_neighbour(links, inside, own[-1] + 1),
-        "unexplained_before": -free[before],
+        # A preposition before a name is not part of it.
+        "unexplained_before": -(free * ~np.append(target.stop, False))[before] * open_before,
         "unexplained_after": -free[after] * touching,
+        "unexplained_noun": -free[after] * touching * (1 - alone),
         "adjective_open": -adjective[last] * free[after] * touching,
+        "noun_left_out": -belongs[last] * np.maximum(free[after], share[after]) * touching * alone,
+        "verb_last": -verb[last] * (1 - share[last]),
     }
+
+
+def _modifies(own: Sequence[int], source: UnitText) -> bool:
+    """Say whether a noun in small letters or a hyphen follows the entity: "Italian descent", "US-led"."""
+    after = own[-1] + 1
+    if after >= len(source.units):
+        return False
+    word = source.units[after].span.of(source.text)
+    if word in _HYPHENS:
+        return True
+    return word.isalpha() and word.islower() and word not in _STOP and word not in CONJUNCTIONS
 
 
 def _neighbour(links: Floats, inside: Floats, unit: int) -> Floats:
@@ -364,6 +425,8 @@ def _sounds(
     sound = np.vstack([compared.sound, np.zeros(compared.sound.shape[1])])
     sound = np.hstack([sound, np.zeros((len(sound), 1))])
     _, first, last, _ = _edge_units(target)
+    # In any order: the University of Khartoum is Хартумський університет.
+    heard = np.vstack([sound[entity], sound[-1:]]).max(0)
     whole, consonants = _ratio(ours, target.romanised), _ratio(skeleton(ours), target.skeletons)
     return {
         "sound": whole,
@@ -371,8 +434,8 @@ def _sounds(
         "sound_trusted": _trusted(whole),
         "consonants_trusted": _trusted(consonants),
         "sound_words": by_word.mean(0),
-        "sound_first": sound[entity[0], first],
-        "sound_last": sound[entity[-1], last],
+        "sound_first": heard[first],
+        "sound_last": heard[last],
     }
 
 
@@ -405,13 +468,17 @@ def _sizes(own: Sequence[int], source: UnitText, entity_text: str, target: Side)
 
     ours = max(len(romanise(entity_text)), 1)
     ratio = np.log(np.array([max(len(each), 1) for each in target.romanised]) / ours)
+    count = target.inside @ (target.content * ~target.stop)
     words = np.log(np.maximum(target.inside @ target.content, 1) / len(_content(source, own)))
+    letters = len(entity_text)
     acronym = float(entity_text.isupper() and 2 <= len(entity_text) <= 6)
     return {
         "longer": -np.clip(ratio, 0, 2),
         "shorter": -np.clip(-ratio, 0, 2),
         "words_differ": -np.abs(words),
         "acronym_long": acronym * np.clip(ratio, 0, 2),
+        # Written out, an acronym has about as many words as letters.
+        "acronym_words": acronym * (count > 1) * np.maximum(1 - np.abs(count - letters) / letters, 0),
     }
 
 
@@ -419,17 +486,26 @@ def _letters(own: Sequence[int], source: UnitText, entity_text: str, target: Sid
     import numpy as np
 
     words = [*target.words, ""]
-    _, first, last, after = _edge_units(target)
+    before, first, last, after = _edge_units(target)
     upper = np.array([word[:1].isupper() for word in words], float)
     lower = np.array([word[:1].islower() for word in words], float)
     entity = [source.units[n].span.of(source.text) for n in _content(source, own)]
     end_mark = np.array([word in _SENTENCE_END for word in words], float)[target.ranges[:, 1]]
     marks = np.array([not word[-1:].isalnum() for word in words], float)[target.ranges[:, 1] - 1]
     digits = _NO_DIGITS.sub("", entity_text)
+    # A capital at the start of a sentence says nothing.
+    ahead = ["", *target.words[:-1]]
+    inner = [bool(word) and word[-1:] not in _SENTENCE_END and word not in _OPENING_QUOTES for word in ahead]
+    named = upper * np.array([*inner, False], float)
+    beside = np.array([word[-1:].isalnum() for word in ahead] + [False], float)[target.ranges[:, 0]]
+    joined = np.array([word in CONJUNCTIONS for word in target.words], float)
+    joins = sum(word.lower() in CONJUNCTIONS for word in source.words()[own[0] : own[-1] + 1])
     barriers = target.inside @ np.array([word in BARRIERS for word in target.words], float)
     return {
         "lower_first": -lower[first] * entity[0][:1].isupper(),
         "name_goes_on": -upper[last] * upper[after] * (1 - end_mark),
+        "name_goes_back": -upper[first] * named[before] * beside,
+        "conjunction_inside": -np.clip(target.inside @ joined - joins, 0, 2) / 2,
         "digits_differ": -np.array([each != digits for each in target.digits], float),
         "mark_last": -np.abs(marks - float(not entity_text[-1:].isalnum())),
         "barrier_inside": -np.minimum(np.abs(barriers - sum(char in BARRIERS for char in entity_text)), 3.0)
@@ -437,8 +513,19 @@ def _letters(own: Sequence[int], source: UnitText, entity_text: str, target: Sid
     }
 
 
-def _possible(own: Sequence[int], entity_text: str, target: Side) -> Flags:
-    """Say which candidates an entity may take: not far too long, no comma or stop that it does not have."""
+def _held(own: Sequence[int], source: UnitText, found: dict[str, Floats]) -> Flags:
+    """Say which candidates of a long name are held together by its links to both their ends."""
+    import numpy as np
+
+    long = len(_content(source, own)) >= 3
+    return np.asarray(long & (found["first_linked"] >= 0.5) & (found["last_linked"] >= 0.5))
+
+
+def _possible(own: Sequence[int], entity_text: str, target: Side, held: Flags) -> Flags:
+    """Say which candidates an entity may take: not far too long, no comma or stop that it does not have.
+
+    Those `held` may cross a comma or a dash: an enumeration or an apposition inside the name.
+    """
     import numpy as np
 
     lengths = target.ranges[:, 1] - target.ranges[:, 0]
@@ -446,7 +533,9 @@ def _possible(own: Sequence[int], entity_text: str, target: Side) -> Flags:
     if not any(char in BARRIERS for char in entity_text):
         # Quotes around a name are often the translator's own.
         crossing = np.array([word in BARRIERS and word not in '«“„"()' for word in target.words], float)
-        possible &= target.inside @ crossing == 0
+        mild = np.array([word in _MILD for word in target.words], float)
+        crossed = target.inside @ crossing
+        possible &= (crossed == 0) | (held & (crossed <= 2) & (crossed == target.inside @ mild))
     if entity_text[-1:] not in _SENTENCE_END:
         ends = np.array([word in _SENTENCE_END for word in target.words], bool)
         possible &= ~ends[target.ranges[:, 1] - 1]
@@ -465,8 +554,9 @@ def _shape(target: Side) -> dict[str, Floats]:
     wordy = np.array([any(map(str.isalnum, word)) for word in words] + [False], bool)
     particle = np.array([unit.particle for unit in units] + [False], bool)
     loose = np.array([unit.loose for unit in units] + [False], bool)
-    hyphen = np.array([word in "-‑" for word in words] + [False], bool)
-    stop = np.array([word.lower() in _STOP for word in words] + [False], bool)
+    hyphen = np.array([word in _HYPHENS for word in words] + [False], bool)
+    stop = np.append(target.stop, False)
+    case = target.closes_phrase
     follows = glued[last] & wordy[last]
     # A particle of one syllable is more easily a name's end than one of two.
     sizes = np.array([min(len(word), 2) for word in words] + [0], float)
@@ -479,6 +569,7 @@ def _shape(target: Side) -> dict[str, Floats]:
         "hyphen_cut": -(hyphen[np.maximum(first - 1, 0)] & (first > 0) & glued[first]).astype(float)
         - (hyphen[last] & glued[last]).astype(float),
         "particle_inside": -np.minimum(target.inside @ particle[:count] - particle[last - 1], 3.0) / 3,
+        "case_inside": -np.minimum(target.inside @ case - case[last - 1], 2.0) / 2,
         "particle_last": -(particle & ~loose)[last - 1].astype(float) * sizes[last - 1] / 2,
         "particle_follows": (follows & (particle & ~loose)[last]).astype(float),
         "ending_last": -(particle & loose)[last - 1].astype(float),
@@ -524,7 +615,7 @@ def _unbalanced(text: str) -> bool:
 def _quoted(text: str, span: Span) -> bool:
     """Say whether quotes stand right before and right after the span."""
     before, after = text[max(span.start - 1, 0) : span.start], text[span.end : span.end + 1]
-    return before in tuple("«“„‘\"'‹「『《<") and after in tuple("»”“’\"'›」』》>")
+    return before in _OPENING_QUOTES and after in tuple("»”“’\"'›」』》>")
 
 
 def _loss(found: dict[str, Floats], possible: Flags) -> Floats:

@@ -3,7 +3,7 @@
 The probability of a candidate is the softmax of its weighted features among all candidates of its entity
 and one more, "lost" (a conditional logit, McFadden 1974); calibrated, it is the confidence. Entities are
 served best-first, so that a sure mention takes its span before an unsure one; two mentions share target
-text only if their sources do. Discontinuous mentions are not handled.
+text only if their sources do.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from mtalign.record import Projection
 from mtalign.units import UnitText, alias_after
 
 METHOD = "ranker"
+
+# Attributes that say which thing a mention is of, as spaCy and brat name them.
+KNOWLEDGE_IDS = ("kb_id", "reference")
 
 # Candidates behind these, and less likely ones than this, never win.
 _KEPT = 12
@@ -104,7 +107,12 @@ def rank(
         weights: those of the target's language.
     """
     owned = [
-        [n for n, unit in enumerate(source.units) if unit.span.overlaps(entity.span)] for entity in entities
+        [
+            number
+            for number, unit in enumerate(source.units)
+            if any(unit.span.overlaps(span) for span in entity.spans())
+        ]
+        for entity in entities
     ]
     prepared = side(target, max(map(len, owned), default=0))
     ranked = []
@@ -112,7 +120,7 @@ def rank(
         if not own or not len(prepared.ranges):
             ranked.append(Ranked(entity, (), (), 1.0, weights.calibration))
             continue
-        table, possible, loss = features(own, source, entity.text, prepared, compared)
+        table, possible, loss = features(own, source, entity.said(), prepared, compared)
         scored = [
             (float(score), span)
             for score, span, may in zip(table @ weights.weights, prepared.spans, possible, strict=True)
@@ -165,7 +173,7 @@ def settle(
         negative, place, index, each = heappop(queue)
         if not each.spans or -negative < options.keep:
             continue
-        free = [all(_may_share(each.entity, span, *other) for other in held) for span in each.spans]
+        free = [all(may_share(each.entity, span, *other) for other in held) for span in each.spans]
         if free[0]:
             given[index] = (-negative, each.spans[0])
             held.append((each.entity, each.spans[0]))
@@ -187,7 +195,7 @@ def settle(
     ]
 
 
-def _may_share(entity: Entity, span: Span, other: Entity, theirs: Span) -> bool:
+def may_share(entity: Entity, span: Span, other: Entity, theirs: Span) -> bool:
     """Say whether two may stand together: mentions overlap in the target only if they do in the source."""
     return not span.overlaps(theirs) or entity.span.overlaps(other.span)
 
@@ -209,7 +217,9 @@ def _found(entity: Entity, confidence: float, span: Span, text: str) -> Projecti
 def agree(
     ranked: Sequence[Ranked], said: Callable[[Ranked, Span], str], options: ProjectOptions
 ) -> Iterator[Ranked]:
-    """Yield the rankings of one document, weak ones corrected by strong ones of the same name.
+    """Yield the rankings of one document, weak ones corrected by strong ones of the same thing.
+
+    The same thing: the same words, or the same id in one of the attributes KNOWLEDGE_IDS.
 
     Args:
         ranked: all rankings of the document.
@@ -218,14 +228,23 @@ def agree(
     """
     from rapidfuzz import fuzz
 
-    forms: dict[str, list[str]] = {}
+    forms: dict[tuple[str, str], list[str]] = {}
     for each in ranked:
         if each.confidence() >= max(options.accept, 0.9):
-            forms.setdefault(each.entity.text.casefold(), []).append(said(each, each.spans[0]))
+            for name in _names(each.entity):
+                forms.setdefault(name, []).append(said(each, each.spans[0]))
     for each in ranked:
-        known = forms.get(each.entity.text.casefold(), [])
+        known = [form for name in _names(each.entity) for form in forms.get(name, ())]
         if not known or each.confidence() >= options.accept:
             yield each
             continue
         alike = [max(fuzz.ratio(said(each, span), form) for form in known) / 100 for span in each.spans]
         yield each.reweighed(options.consistency * share for share in alike)
+
+
+def _names(entity: Entity) -> Iterator[tuple[str, str]]:
+    """Yield what the entity is known by in its document."""
+    yield "text", entity.said().casefold()
+    for name in KNOWLEDGE_IDS:
+        if value := entity.attributes.get(name):
+            yield name, value

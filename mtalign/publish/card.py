@@ -261,7 +261,7 @@ def _figures(found: Survey, facts: Facts) -> str:
         )
     if facts.removed:
         tables.append(
-            "Left out by filters, before anything above was counted:\n\n"
+            "Left out by filters; a mention that was is lost above, with the filter as its reason:\n\n"
             + _table(
                 ("filter", "what", "number"), [(name, what, f"{n:,}") for name, what, n in facts.removed]
             )

@@ -1,43 +1,40 @@
-"""Building a search index: one passage per sentence of every language, and its vector.
+"""Building a search index, and bringing one up to date.
 
-The index is a folder: `index.json` (format, version, encoder), `passages.jsonl` and `vectors.npy` in the
-same order. Search over it is exact; there is no approximate index and no lexical one. Passages are single
-sentences, so a query longer than a sentence is compared with sentences all the same.
+An article is known by its id and a digest of its passages. What is new is encoded and added, what has
+changed is replaced, what is no longer there is dropped, and nothing else is touched. Another encoder, or
+another precision of the vectors, means that all is encoded anew.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-from msgspec import Struct
-
 from mtalign import __version__
 from mtalign.errors import UsageError
-from mtalign.folder import new_folder
-from mtalign.record import Record, encode_json
+from mtalign.search.passages import Passage, digest
+from mtalign.search.store import FORMAT, HEADER, VERSION, DType, Header, Table, read_header, write_header
+from mtalign.search.store import writing as _writing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = "mtalign-index"
-VERSION = 1
-HEADER = "index.json"
-PASSAGES = "passages.jsonl"
-VECTORS = "vectors.npy"
+# From this many passages on there is an approximate index; below it, every vector is compared.
+APPROXIMATE_FROM = 100_000
+
+# What the sentences around a sentence weigh in its vector.
+NEIGHBOURS = 0.2
 
 _BATCH = 512
 _NORM_TOLERANCE = 1e-2
 
 
 class Encoder(Protocol):
-    """What search needs of an encoder: unit vectors of texts, and a name that changes when they do."""
+    """What search needs of an encoder: unit vectors, and a name that changes when they do."""
 
     @property
     def signature(self) -> str:
@@ -45,167 +42,186 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one vector of length 1 per text: float32, texts x dim."""
+        """Return one vector of length 1 per passage: float32, texts x dim."""
         ...
 
-
-class Mention(Struct, frozen=True):
-    """An entity mention in a passage; `id` is that of the source mention, and links the languages."""
-
-    id: str
-    label: str
-    text: str
-
-
-class Passage(Struct, frozen=True, omit_defaults=True):
-    """One sentence of one language. The `id` is `article:language:sentence` and does not change.
-
-    `tuple_number` is that of the n-way tuple that it stands in: with `article` it finds the counterparts,
-    and the row of the published `sentences`.
-    """
-
-    id: str
-    article: str
-    lang: str
-    sentence: int
-    tuple_number: int
-    text: str
-    mentions: tuple[Mention, ...] = ()
-
-
-class Header(Struct, frozen=True):
-    """What an index says about itself. Vectors of another encoder are never compared with it."""
-
-    format: str
-    version: int
-    encoder: str
-    dim: int
-    passages: int
-    mtalign: str
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector of length 1 per query, to be compared with those of passages."""
+        ...
 
 
 @dataclass(frozen=True)
 class Built:
-    """What was written."""
+    """What the index holds now, and how many articles were added, replaced, dropped and left as they were."""
 
     path: Path
     passages: int
     dim: int
+    exact: bool
+    added: int
+    replaced: int
+    dropped: int
+    unchanged: int
 
 
-def build(records: Iterable[Record], encoder: Encoder, out: Path) -> Built:
-    """Write an index of every sentence of the records into the folder `out`.
+def build(
+    articles: Iterable[Sequence[Passage]],
+    encoder: Encoder,
+    out: Path,
+    *,
+    dtype: DType = "float16",
+    approximate_from: int = APPROXIMATE_FROM,
+) -> Built:
+    """Make the index in the folder `out` hold exactly these articles.
 
-    An earlier index there is replaced in one move. A few hundred sentences are in memory at a time.
+    Some hundreds of passages are in memory at a time. Readers see the index as it was until the last moment;
+    when this raises, it stays as it was.
+
+    Args:
+        articles: the passages of each article: `of_records(…)` or `of_rows(…)`.
+        encoder: makes the vectors.
+        out: the folder of the index.
+        dtype: the precision in which vectors are kept; float16 halves the index.
+        approximate_from: from this many passages on there is an approximate index of the vectors.
 
     Raises:
-        UsageError: there is no sentence to index; `out` holds something else or cannot be written; the
-            encoder's vectors are not of length 1.
+        UsageError: there is no sentence to index; an article comes twice; `out` holds something else or
+            cannot be written; the encoder's vectors are not of length 1.
+        MissingExtra: LanceDB is not installed.
     """
-    import numpy as np
-
-    _check_replaceable(out)
-    count, dim = 0, 0
-    with new_folder(out) as folder:
-        raw = folder / f"{VECTORS}.raw"
-        with (folder / PASSAGES).open("wb") as lines, raw.open("wb") as values:
-            for batch in _batches(each for record in records for each in passages(record)):
-                vectors = encode_checked(encoder, [each.text for each in batch])
-                dim = vectors.shape[1]
-                count += len(batch)
-                lines.writelines(encode_json(each) + b"\n" for each in batch)
-                values.write(vectors.astype("<f4").tobytes())
+    with _writing(out):
+        before = read_header(out) if (out / HEADER).exists() else None
+        if before and (before.encoder, before.dtype) == (encoder.signature, dtype):
+            table = Table.open(out, before.table, write=True)
+            update = _Update(table, before.dim, encoder, dtype, table.digests())
+        else:
+            dim = int(encoder.encode(["size"]).shape[1])
+            update = _Update(Table.create(out, dim, dtype), dim, encoder, dtype, {})
+        for article in articles:
+            update.take(article)
+        update.finish()
+        count = update.table.count()
         if not count:
             raise UsageError("no sentences to index: the run has no records, or their texts are empty")
-        with (folder / VECTORS).open("wb") as file, raw.open("rb") as values:
-            head = {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
-            np.lib.format.write_array_header_1_0(file, head)
-            shutil.copyfileobj(values, file)
-        raw.unlink()
-        header = Header(FORMAT, VERSION, encoder.signature, dim, count, __version__)
-        (folder / HEADER).write_bytes(encode_json(header) + b"\n")
-    return Built(out, count, dim)
-
-
-def passages(record: Record) -> Iterator[Passage]:
-    """Yield the passages of an article, language by language, in reading order."""
-    for lang, document in record.documents().items():
-        tuple_of = {n: number for number, each in enumerate(record.tuples) for n in each.sents.get(lang, ())}
-        mentions = list(_mentions(record, lang))
-        for number, sentence in enumerate(document.sentences):
-            yield Passage(
-                id=f"{record.id}:{lang}:{number}",
-                article=record.id,
-                lang=lang,
-                sentence=number,
-                tuple_number=tuple_of[number],
-                text=sentence.span.of(document.text),
-                mentions=tuple(
-                    mention for start, mention in mentions if sentence.span.start <= start < sentence.span.end
-                ),
+        exact = count < approximate_from
+        if before is None or update.touched or before.table != update.table.version:
+            update.table.index(approximate=not exact)
+            header = Header(
+                format=FORMAT,
+                version=VERSION,
+                encoder=encoder.signature,
+                dim=update.dim,
+                dtype=dtype,
+                passages=count,
+                articles=len(update.seen),
+                exact=exact,
+                table=update.table.version,
+                mtalign=__version__,
             )
-
-
-def read_header(path: Path) -> Header:
-    """Read what an index says about itself.
-
-    Raises:
-        UsageError: there is no index, or one that this version cannot read.
-    """
-    try:
-        header = msgspec.json.decode((path / HEADER).read_bytes(), type=Header)
-    except OSError as error:
-        raise UsageError(f"no search index in {path} ({error.strerror}); build one first") from error
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"{path / HEADER} is damaged ({error}); build the index again") from error
-    if header.format != FORMAT or header.version != VERSION:
-        raise UsageError(
-            f"{path} is {header.format} version {header.version}, this mtalign reads {FORMAT} version "
-            f"{VERSION}; build the index again"
+            write_header(out, header)
+        return Built(
+            out,
+            count,
+            update.dim,
+            exact,
+            added=update.added,
+            replaced=update.replaced,
+            dropped=update.dropped,
+            unchanged=len(update.seen) - update.added - update.replaced,
         )
-    return header
 
 
-def encode_checked(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Return the encoder's vectors of texts, checked: one per text, of length 1, so products are cosines.
+@dataclass
+class _Update:
+    """A table on its way from the articles that it holds to those that it should hold."""
 
-    Raises:
-        UsageError: they are not.
+    table: Table
+    dim: int
+    encoder: Encoder
+    dtype: DType
+    known: dict[str, str]
+    seen: set[str] = field(default_factory=set)
+    added: int = 0
+    replaced: int = 0
+    dropped: int = 0
+    _waiting: list[Passage] = field(default_factory=list)
+    _digests: list[str] = field(default_factory=list)
+    _stale: list[str] = field(default_factory=list)
+
+    @property
+    def touched(self) -> bool:
+        return bool(self.added or self.replaced or self.dropped)
+
+    def take(self, article: Sequence[Passage]) -> None:
+        if not article:
+            return
+        name, new = article[0].article, digest(article)
+        if name in self.seen:
+            raise UsageError(f"article {name!r} comes twice; ids of articles must be unique in an index")
+        self.seen.add(name)
+        old = self.known.get(name)
+        if old == new:
+            return
+        if old is None:
+            self.added += 1
+        else:
+            self.replaced += 1
+            self._stale.append(name)
+        self._waiting += article
+        self._digests += [new] * len(article)
+        if len(self._waiting) >= _BATCH:
+            self._write()
+
+    def finish(self) -> None:
+        self._write()
+        gone = [name for name in self.known if name not in self.seen]
+        self.table.drop(gone)
+        self.dropped = len(gone)
+
+    def _write(self) -> None:
+        if self._waiting:
+            vectors = checked(self.encoder, self.encoder.encode([each.text for each in self._waiting]))
+            self.table.drop(self._stale)
+            self.table.add(self._waiting, self._digests, with_neighbours(self._waiting, vectors), self.dtype)
+        self._waiting, self._digests, self._stale = [], [], []
+
+
+def with_neighbours(
+    passages: Sequence[Passage], vectors: NDArray[np.float32], weight: float = NEIGHBOURS
+) -> NDArray[np.float32]:
+    """Return the vector of each sentence, drawn a little towards the sentences before and after it.
+
+    A sentence says what it says, and says it in a place: that finds more of the sentences that a translator
+    has split or merged, and costs no encoding (docs/benchmarks-search.md). `passages` are in reading order.
     """
     import numpy as np
 
-    vectors = encoder.encode(texts)
-    good = vectors.ndim == 2 and len(vectors) == len(texts)
-    if not good or bool(np.any(np.abs(np.linalg.norm(vectors, axis=1) - 1) > _NORM_TOLERANCE)):
+    around = np.zeros_like(vectors)
+    near = [
+        n
+        for n, (one, other) in enumerate(pairwise(passages))
+        if (one.article, one.lang, one.sentence + 1) == (other.article, other.lang, other.sentence)
+    ]
+    before = np.asarray(near, np.int64)
+    around[before + 1] += vectors[before]
+    around[before] += vectors[before + 1]
+    around /= np.maximum(np.linalg.norm(around, axis=1, keepdims=True), 1e-12)
+    mixed = vectors + weight * around
+    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+    return mixed
+
+
+def checked(encoder: Encoder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an encoder's vectors as they are, if each has length 1, so that products are cosines.
+
+    Raises:
+        UsageError: they have not.
+    """
+    import numpy as np
+
+    if vectors.ndim != 2 or bool(np.any(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= _NORM_TOLERANCE))):
         raise UsageError(
-            f"encoder {encoder.signature!r} gave vectors of shape {vectors.shape} for {len(texts)} texts, "
-            "or not of length 1; search needs one normalised vector per text"
+            f"encoder {encoder.signature!r} gave vectors of shape {vectors.shape} that are not of length 1; "
+            "search needs one normalised vector per text"
         )
     return vectors
-
-
-def _mentions(record: Record, lang: str) -> Iterator[tuple[int, Mention]]:
-    """Yield the mentions of one language with the offset at which each starts."""
-    if lang == record.source.lang:
-        for entity in record.source.entities:
-            yield entity.span.start, Mention(entity.id, entity.label, entity.text)
-        return
-    for each in record.projections[lang]:
-        if each.entity is not None:
-            mention = Mention(each.source, each.entity.label, each.entity.text)
-            yield each.entity.span.start, mention
-
-
-def _batches(found: Iterator[Passage]) -> Iterator[list[Passage]]:
-    while batch := list(islice(found, _BATCH)):
-        yield batch
-
-
-def _check_replaceable(out: Path) -> None:
-    """Refuse to replace anything but an empty folder or an index."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder for the index")
-    if others := sorted({path.name for path in out.iterdir()} - {HEADER, PASSAGES, VECTORS}):
-        raise UsageError(f"{out} holds {others[0]}, which is no part of an index; choose another folder")

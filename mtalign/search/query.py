@@ -1,6 +1,9 @@
-"""Asking a search index: exact nearest sentences in any language, each with its translations.
+"""Asking a search index: by meaning, by letters, or by both; and for names.
 
-Every query reads all vectors (memory-mapped, block by block): meant for up to some 100,000 sentences.
+*Dense* compares the vector of the query with those of the passages, exactly below 100,000 passages and by
+an approximate index above. *Lexical* is BM25 over the n-grams of three of the romanised text, so that 서울
+finds 서울은 and Seoul, and Київ finds Києві: endings and scripts cost a few n-grams, not the hit. Of a long
+query only the longest words are looked up. *Hybrid* fuses the two by reciprocal ranks.
 """
 
 from __future__ import annotations
@@ -8,27 +11,54 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from mtalign.errors import UsageError
-from mtalign.search.build import PASSAGES, VECTORS, Encoder, Header, Passage, encode_checked, read_header
+from mtalign.search.build import Encoder, checked
+from mtalign.search.filters import Filters, condition, one_of
+from mtalign.search.fuse import fuse
+from mtalign.search.names import Names, romanise
+from mtalign.search.passages import Passage
+from mtalign.search.store import Header, Table, read_header
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_BLOCK = 16384
+Mode = Literal["dense", "lexical", "hybrid"]
+MODES: tuple[Mode, ...] = ("dense", "lexical", "hybrid")
+NO_FILTERS = Filters()
+
+MAX_QUERY = 20_000
+
+# How many of each list are fused.
+_DEPTH = 100
+
+# A lexical rank counts as much as the passage has of the query's trigrams, and not at all below this share:
+# what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
+_TRUSTED = 0.6
+
+# A lexical query takes time in proportion to its letters: of long ones the longest words are asked for.
+_LEXICAL_LETTERS = 40
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage found, its cosine to the query (-1 to 1), and what says the same in other languages."""
+    """A passage found, with what stands around it and what says the same in other languages.
+
+    `score` is the cosine (dense), BM25 (lexical) or the sum of reciprocal ranks (hybrid): comparable
+    within one answer only. `before` and `after` are the neighbouring sentences, empty at the ends.
+    """
 
     score: float
     passage: Passage
+    before: str
+    after: str
     counterparts: dict[str, tuple[Passage, ...]]
 
     def as_dict(self) -> dict[str, object]:
@@ -37,108 +67,270 @@ class Hit:
         return plain
 
 
-class Index:
-    """An index on disk, opened for queries. Passages are held in memory, vectors are mapped."""
+@dataclass(frozen=True)
+class Found:
+    """A mention: its text, and the passage that it stands in."""
 
-    def __init__(self, header: Header, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+    text: str
+    passage: str
+
+
+@dataclass(frozen=True)
+class EntityHit:
+    """An entity with its linked mentions by language; `likeness` is that of the mention nearest the query."""
+
+    id: str
+    label: str
+    likeness: float
+    mentions: dict[str, tuple[Found, ...]]
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the hit, ready for JSON."""
+        plain: dict[str, object] = msgspec.to_builtins(self)
+        return plain
+
+
+class KnownQueries:
+    """An encoder that has encoded some queries beforehand, to ask many of them and time the rest."""
+
+    def __init__(self, encoder: Encoder, texts: Sequence[str]) -> None:
+        self.signature = encoder.signature
+        self._encoder = encoder
+        self._vectors = dict(zip(texts, encoder.encode_queries(texts), strict=True))
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector per passage."""
+        return self._encoder.encode(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one vector per query, each of which must be known."""
         import numpy as np
 
+        return np.stack([self._vectors[text] for text in texts])
+
+
+class Index:
+    """An index on disk, opened for queries at the version that it has now: later updates are not seen.
+
+    For exact search the vectors are read into memory on the first dense query (150 MB for 100,000 x 384).
+    """
+
+    def __init__(self, header: Header, table: Table, encoder: Encoder | None = None) -> None:
         self.header = header
-        self._langs = np.array([each.lang for each in passages])
-        self._passages = passages
-        self._vectors = vectors
-        self._by_tuple: dict[tuple[str, int], list[Passage]] = defaultdict(list)
-        for each in passages:
-            self._by_tuple[each.article, each.tuple_number].append(each)
+        self._table = table
+        self._encoder = encoder
 
     @classmethod
-    def open(cls, path: Path) -> Index:
+    def open(cls, path: Path, encoder: Encoder | None = None) -> Index:
         """Open the index in a folder.
 
-        Raises:
-            UsageError: there is no index, it is damaged, or another version wrote it.
-        """
-        import numpy as np
+        Args:
+            path: the folder.
+            encoder: the one that the index was built with; lexical and entity search need none.
 
+        Raises:
+            UsageError: there is no index, it is damaged, another version wrote it, or the encoder is
+                another one.
+            MissingExtra: LanceDB is not installed.
+        """
         header = read_header(path)
-        try:
-            lines = (path / PASSAGES).read_bytes().splitlines()
-            passages = [_passage.decode(line) for line in lines]
-            vectors = np.lib.format.open_memmap(path / VECTORS, mode="r")
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
-            raise UsageError(f"the index in {path} is damaged ({error}); build it again") from error
-        if len(passages) != header.passages or vectors.shape != (header.passages, header.dim):
+        if encoder is not None and encoder.signature != header.encoder:
             raise UsageError(
-                f"the index in {path} is damaged: {len(passages)} passages and vectors of shape "
-                f"{vectors.shape} where {header.passages} x {header.dim} were written; build it again"
+                f"the index was built with {header.encoder!r}, this encoder is {encoder.signature!r}: "
+                "their vectors cannot be compared; query with the same encoder or build the index again"
             )
-        return cls(header, passages, vectors)
+        table = Table.open(path, header.table)
+        if (count := table.count()) != header.passages:
+            raise UsageError(
+                f"the index in {path} is damaged: {count} passages where {header.passages} were written; "
+                "remove the folder and build it again"
+            )
+        return cls(header, table, encoder)
 
     def __len__(self) -> int:
-        return len(self._passages)
+        return self.header.passages
 
     def query(
-        self,
-        text: str,
-        encoder: Encoder,
-        *,
-        lang: str | None = None,
-        label: str | None = None,
-        k: int = 10,
+        self, text: str, *, mode: Mode = "hybrid", filters: Filters = NO_FILTERS, k: int = 10
     ) -> list[Hit]:
-        """Return the `k` passages nearest to a text in any language, best first; ties in index order.
+        """Return the `k` best passages in any language, best first.
 
         Args:
             text: the query.
-            encoder: the one that the index was built with.
-            lang: only passages in this language.
-            label: only passages that mention an entity with this label.
+            mode: by meaning, by letters, or both.
+            filters: what to narrow the search down to.
             k: how many at most.
 
         Raises:
-            UsageError: the encoder is another one, the query is blank, or the index has no such language.
+            UsageError: the query is blank or too long, the mode needs an encoder and there is none, or the
+                index has no such language.
         """
-        import numpy as np
+        ranked = self.rank(text, mode=mode, filters=filters, k=k)
+        return self._hits(ranked) if ranked else []
 
-        if encoder.signature != self.header.encoder:
-            raise UsageError(
-                f"the index was built with {self.header.encoder!r}, this encoder is {encoder.signature!r}: "
-                "their vectors cannot be compared; query with the same encoder or build the index again"
-            )
+    def rank(
+        self, text: str, *, mode: Mode = "hybrid", filters: Filters = NO_FILTERS, k: int = 10
+    ) -> list[tuple[str, float]]:
+        """Return ids and scores of what `query` finds, without reading the passages."""
         if not text.strip():
             raise UsageError("the query is blank; give some words to search for")
+        if len(text) > MAX_QUERY:
+            raise UsageError(f"the query has {len(text)} characters, more than {MAX_QUERY}; use a part of it")
         if k < 1:
             raise UsageError(f"k is {k}; ask for at least one answer")
-        chosen = self._select(lang, label)
-        scores = self._scores(encode_checked(encoder, [text])[0])[chosen]
-        best = np.lexsort((chosen, -scores))[:k]
-        return [self._hit(int(chosen[n]), float(scores[n])) for n in best]
+        where = self._condition(filters)
+        if mode == "dense":
+            return self._dense(text, where, k)
+        if mode == "lexical":
+            found = self._lexical(_longest_words(romanise(text)), where, k)
+            return [(name, score) for name, score, _ in found]
+        depth = max(k, _DEPTH)
+        plain = romanise(text)
+        lexical = self._lexical(_longest_words(plain), where, depth)
+        shares = shares_of_trigrams(plain, [passage for _, _, passage in lexical])
+        weights = {
+            name: share if share >= _TRUSTED else 0.0
+            for (name, _, _), share in zip(lexical, shares, strict=True)
+        }
+        dense = [name for name, _ in self._dense(text, where, depth)]
+        return list(fuse([(dense, {}), (list(weights), weights)]).items())[:k]
 
-    def _select(self, lang: str | None, label: str | None) -> NDArray[np.intp]:
-        """Return the positions of the passages that pass the filters."""
+    def entities(self, name: str, *, k: int = 10) -> list[EntityHit]:
+        """Return the entities mentioned by a name like this one, in any script, with all linked mentions.
+
+        Raises:
+            UsageError: the name is blank.
+        """
+        if not name.strip():
+            raise UsageError("the name is blank; give a name to search for")
+        return [
+            EntityHit(
+                entity,
+                self._catalogue.labels[entity],
+                likeness,
+                {lang: tuple(found) for lang, found in self._catalogue.mentions[entity].items()},
+            )
+            for entity, likeness in list(self._like(name).items())[:k]
+        ]
+
+    def passages(self) -> list[Passage]:
+        """Return all passages, in the order of the index."""
+        return self._table.passages()
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """The languages in the index."""
+        return self._table.languages()
+
+    @cached_property
+    def _vectors(self) -> tuple[list[str], dict[str, int], NDArray[np.float32]]:
+        names, vectors = self._table.matrix()
+        return names, {name: n for n, name in enumerate(names)}, vectors
+
+    @cached_property
+    def _catalogue(self) -> _Catalogue:
+        return _Catalogue(self._table)
+
+    def _condition(self, filters: Filters) -> str | None:
+        if missing := [each for each in filters.langs if each not in self.languages]:
+            raise UsageError(
+                f"the index has no sentences in {missing[0]!r}, only in {', '.join(self.languages)}"
+            )
+        return condition(filters, [self._like(each) for each in filters.entities])
+
+    def _like(self, name: str) -> dict[str, float]:
+        """Return the ids of the entities with a mention like `name`, or the one with this very id."""
+        if name in self._catalogue.mentions:
+            return {name: 1.0}
+        found: dict[str, float] = {}
+        for mention, likeness in self._catalogue.names.like(name).items():
+            for entity in self._catalogue.named[mention]:
+                found.setdefault(entity, likeness)
+        return found
+
+    def _dense(self, text: str, where: str | None, k: int) -> list[tuple[str, float]]:
         import numpy as np
 
-        if lang is not None and lang not in self._langs:
-            known = ", ".join(sorted(set(self._langs.tolist())))
-            raise UsageError(f"the index has no sentences in {lang!r}, only in {known}")
-        passing = np.ones(len(self), bool) if lang is None else self._langs == lang
-        if label is not None:
-            passing &= [any(each.label == label for each in p.mentions) for p in self._passages]
-        return np.flatnonzero(passing)
+        if self._encoder is None:
+            raise UsageError("search by meaning needs the encoder that the index was built with")
+        vector = checked(self._encoder, self._encoder.encode_queries([text]))[0]
+        if not self.header.exact:
+            return self._table.nearest(vector, where, k)
+        names, places, vectors = self._vectors
+        scores = vectors @ vector
+        if where is None:
+            chosen = np.arange(len(names))
+        else:
+            chosen = np.asarray(sorted(places[each] for each in self._table.ids(where)), np.int64)
+        if len(chosen) > k:
+            # Only the best are sorted; ties at the edge are settled by the order of the index.
+            edge = np.partition(scores[chosen], -k)[-k]
+            chosen = chosen[scores[chosen] >= edge]
+        best = chosen[np.argsort(-scores[chosen], kind="stable")][:k]
+        return [(names[n], float(scores[n])) for n in best]
 
-    def _scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        import numpy as np
+    def _lexical(self, words: Sequence[str], where: str | None, k: int) -> list[tuple[str, float, str]]:
+        return self._table.lexical(words, where, k) if words else []
 
-        blocks = range(0, len(self._vectors), _BLOCK)
-        return np.concatenate([self._vectors[at : at + _BLOCK] @ vector for at in blocks])
+    def _hits(self, ranked: Sequence[tuple[str, float]]) -> list[Hit]:
+        passages = {
+            each.id: each for each in self._table.passages(one_of("id", [name for name, _ in ranked]))
+        }
+        neighbours = [_beside(each, step) for each in passages.values() for step in (-1, 1)]
+        groups = [each.group for each in passages.values()]
+        others = self._table.passages(f"{one_of('id', neighbours)} OR {one_of('passage_group', groups)}")
+        text_of = {each.id: each.text for each in others}
+        by_group: dict[str, dict[str, list[Passage]]] = defaultdict(lambda: defaultdict(list))
+        for each in sorted(others, key=lambda each: (each.lang, each.sentence)):
+            by_group[each.group][each.lang].append(each)
+        return [
+            Hit(
+                score,
+                passage := passages[name],
+                text_of.get(_beside(passage, -1), ""),
+                text_of.get(_beside(passage, 1), ""),
+                {
+                    lang: tuple(found)
+                    for lang, found in by_group[passage.group].items()
+                    if lang != passage.lang
+                },
+            )
+            for name, score in ranked
+        ]
 
-    def _hit(self, number: int, score: float) -> Hit:
-        passage = self._passages[number]
-        counterparts: dict[str, list[Passage]] = defaultdict(list)
-        for each in self._by_tuple[passage.article, passage.tuple_number]:
-            if each.lang != passage.lang:
-                counterparts[each.lang].append(each)
-        return Hit(score, passage, {lang: tuple(found) for lang, found in counterparts.items()})
+
+class _Catalogue:
+    """All mentions: by entity and language, and by their text."""
+
+    def __init__(self, table: Table) -> None:
+        self.mentions: dict[str, dict[str, list[Found]]] = defaultdict(lambda: defaultdict(list))
+        self.labels: dict[str, str] = {}
+        self.named: dict[str, dict[str, None]] = defaultdict(dict)
+        for article, lang, passage, mention in table.mentions():
+            entity = f"{article}:{mention.id}"
+            self.mentions[entity][lang].append(Found(mention.text, passage))
+            self.labels[entity] = mention.label
+            self.named[mention.text][entity] = None
+        self.names = Names(list(self.named))
 
 
-_passage = msgspec.json.Decoder(Passage)
+def _longest_words(text: str) -> list[str]:
+    """Return the distinct words of a text, longest first, up to the letters of a lexical query."""
+    words = sorted(dict.fromkeys(text.split()), key=len, reverse=True)
+    ends = accumulate(len(each) for each in words)
+    return [
+        word[:_LEXICAL_LETTERS]
+        for word, end in zip(words, ends, strict=True)
+        if end - len(word) < _LEXICAL_LETTERS
+    ]
+
+
+def _beside(passage: Passage, step: int) -> str:
+    return f"{passage.article}:{passage.lang}:{passage.sentence + step}"
+
+
+def shares_of_trigrams(query: str, passages: Sequence[str]) -> list[float]:
+    """Return the share (0 to 1) of the trigrams of a romanised query that each romanised passage has."""
+    text = f" {query} "
+    trigrams = {text[at : at + 3] for at in range(len(text) - 2)}
+    return [sum(each in passage for each in trigrams) / max(1, len(trigrams)) for passage in passages]

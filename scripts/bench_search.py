@@ -1,0 +1,247 @@
+"""What search costs at 100,000 passages, beside FAISS; and what the sentences around a sentence are worth.
+
+Usage: python scripts/bench_search.py ROWS.jsonl [--cache VECTORS.npy] [--passages 100000] [--queries 200]
+
+ROWS are rows of n languages (`id`, `sents`, `tuples`). Their real sentences are encoded once by the starter
+encoder. The passages of the second part are synthetic: each vector is a real one with noise added (cosine
+to the real one about .9), each text a real one. Queries are real sentences with less noise (about .97).
+One thread, as far as the libraries can be told; run it under `taskset -c 0`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from mtalign import search
+from mtalign.encode import Encoder
+from mtalign.evaluate.search import Sentence, evaluate_index, questions
+from mtalign.models import resolve
+from mtalign.search import Passage
+from mtalign.search.build import with_neighbours
+from mtalign.search.query import MODES
+
+Floats = NDArray[np.float32]
+
+
+class Given:
+    """An encoder that knows its texts by number."""
+
+    signature = "given vectors"
+
+    def __init__(self, vectors: Floats) -> None:
+        self._vectors = vectors
+        self._next = 0
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Return the vectors in the order in which they are asked for; the first call is for the size."""
+        if list(texts) == ["size"]:
+            return self._vectors[:1]
+        self._next += len(texts)
+        return self._vectors[self._next - len(texts) : self._next]
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """Return the vector whose number is the query."""
+        return self._vectors[[int(each) for each in texts]]
+
+
+def unit(vectors: Floats) -> Floats:
+    """Return vectors of length 1."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def noisy(vectors: Floats, size: float, seed: int) -> Floats:
+    """Return vectors with noise of the given length added."""
+    noise = np.random.default_rng(seed).standard_normal(vectors.shape, np.float32)
+    return unit(vectors + size * unit(noise))
+
+
+def neighbours(passages: list[Passage], vectors: Floats) -> None:
+    """Print success and recall over all pairs for weights of the neighbouring sentences."""
+    langs = np.array([each.lang for each in passages])
+    for weight in (0.0, 0.1, 0.2, 0.3):
+        mixed = with_neighbours(passages, vectors, weight)
+        first, recall = [], []
+        for source, target in permutations(sorted(set(langs.tolist())), 2):
+            asked, there = np.flatnonzero(langs == source), np.flatnonzero(langs == target)
+            groups: dict[str, set[int]] = {}
+            for number, place in enumerate(there):
+                groups.setdefault(passages[place].group, set()).add(number)
+            best = np.argsort(-(vectors[asked] @ mixed[there].T), axis=1)[:, :10].tolist()
+            for place, found in zip(asked, best, strict=True):
+                if wanted := groups.get(passages[place].group):
+                    first.append(found[0] in wanted)
+                    recall.append(len(wanted & set(found)) / len(wanted))
+        print(
+            json.dumps(
+                {
+                    "neighbours": weight,
+                    "queries": len(first),
+                    "success@1": round(float(np.mean(first)), 4),
+                    "recall@10": round(float(np.mean(recall)), 4),
+                }
+            ),
+            flush=True,
+        )
+
+
+def pairs(rows: Path, passages: list[Passage], vectors: Floats, asked: int) -> None:
+    """Print the scores of every mode in every pair, as `mtalign evaluate search --index` does."""
+    given = dict(zip([each.text for each in passages], vectors, strict=True))
+
+    class ByText(Given):
+        def encode(self, texts: Sequence[str]) -> Floats:
+            return np.stack([given.get(each, vectors[0]) for each in texts])
+
+        encode_queries = encode
+
+    gold = [Sentence(each.id, each.lang, each.group, each.text) for each in passages]
+    with TemporaryDirectory() as folder:
+        search.build(search.of_rows(rows), ByText(vectors), Path(folder) / "index")
+        index = search.open(Path(folder) / "index", ByText(vectors))
+
+        def ask(mode: str, text: str, langs: tuple[str, ...], k: int) -> list[str]:
+            filters = search.Filters(langs=langs)
+            return [name for name, _ in index.rank(text, mode=mode, filters=filters, k=k)]  # type: ignore[arg-type]
+
+        scores = evaluate_index(questions(gold, asked), MODES, ask)
+    for mode, found in scores.modes.items():
+        for pair, each in found.items():
+            shown = {"recall@1": each.recall[1], "recall@10": each.recall[10], "success@1": each.success[1]}
+            rounded = {name: round(value, 3) for name, value in {**shown, "mrr": each.mrr}.items()}
+            print(json.dumps({"mode": mode, "pair": pair, "queries": each.queries, **rounded}), flush=True)
+        print(json.dumps({"mode": mode, "ms": scores.milliseconds[mode]}), flush=True)
+
+
+def articles(passages: list[Passage], count: int) -> Iterator[list[Passage]]:
+    """Yield that many passages as articles of 20, texts repeated; no two are neighbours."""
+    for start in range(0, count, 20):
+        yield [
+            replace(
+                passages[n % len(passages)],
+                id=f"a{start}:{lang}:{2 * n}",
+                article=f"a{start}",
+                sentence=2 * n,
+            )
+            for n in range(start, min(count, start + 20))
+            if (lang := passages[n % len(passages)].lang)
+        ]
+
+
+def measure(name: str, ask: Callable[[int], set[int]], gold: list[set[int]], **more: object) -> None:
+    """Print latency and recall@10 of a way to ask."""
+    took, recall = [], []
+    for number, wanted in enumerate(gold):
+        start = time.perf_counter()
+        found = ask(number)
+        took.append((time.perf_counter() - start) * 1000)
+        recall.append(len(wanted & found) / len(wanted))
+    print(
+        json.dumps(
+            {
+                "what": name,
+                "p50_ms": round(float(np.median(took)), 1),
+                "p95_ms": round(float(np.percentile(took, 95)), 1),
+                "recall@10": round(float(np.mean(recall)), 4),
+                **more,
+            }
+        ),
+        flush=True,
+    )
+
+
+def large(passages: list[Passage], vectors: Floats, count: int, asked: int) -> None:
+    """Print build time, size, latency and recall at `count` passages: FAISS flat, exact, approximate."""
+    made = noisy(vectors[np.arange(count) % len(vectors)], 0.48, 1)
+    picked = np.random.default_rng(2).choice(len(vectors), asked, replace=False)
+    queries = noisy(vectors[picked], 0.25, 3)
+    gold = [set(row) for row in np.argsort(-(queries @ made.T), axis=1)[:, :10].tolist()]
+    texts = [passages[n].text[:60] for n in picked]
+    try:
+        import faiss
+    except ImportError:
+        print("faiss-cpu is not installed: no comparison with it")
+    else:
+        faiss.omp_set_num_threads(1)
+        start = time.perf_counter()
+        flat = faiss.IndexFlatIP(made.shape[1])
+        flat.add(made)
+        seconds = round(time.perf_counter() - start, 1)
+        size = round(made.nbytes / 1e6)
+        measure(
+            "faiss flat",
+            lambda n: set(flat.search(queries[n : n + 1], 10)[1][0].tolist()),
+            gold,
+            build_s=seconds,
+            mb=size,
+        )
+    for name, limit in (("exact", count + 1), ("approximate", count)):
+        with TemporaryDirectory() as folder:
+            out = Path(folder) / "index"
+            start = time.perf_counter()
+            search.build(articles(passages, count), Given(made), out, approximate_from=limit)
+            seconds = round(time.perf_counter() - start, 1)
+            size = round(sum(each.stat().st_size for each in out.rglob("*") if each.is_file()) / 1e6)
+            index = search.open(out, Given(queries))
+
+            def dense(number: int, index: search.Index = index) -> set[int]:
+                return {int(name.rsplit(":", 1)[1]) // 2 for name, _ in index.rank(str(number), mode="dense")}
+
+            dense(0)
+            measure(f"{name}, dense", dense, gold, build_s=seconds, mb=size)
+            if name == "exact":
+                took = []
+                for text in texts[:40]:
+                    start = time.perf_counter()
+                    index.rank(text, mode="lexical")
+                    took.append((time.perf_counter() - start) * 1000)
+                print(
+                    json.dumps(
+                        {
+                            "what": "lexical, 60 letters",
+                            "p50_ms": round(float(np.median(took)), 1),
+                            "p95_ms": round(float(np.percentile(took, 95)), 1),
+                        }
+                    ),
+                    flush=True,
+                )
+
+
+def main() -> None:
+    """Print one line of JSON per measurement."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("--cache", type=Path, help="keep the vectors of the real sentences here")
+    parser.add_argument("--passages", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--parts", nargs="+", default=["neighbours", "pairs", "large"])
+    arguments = parser.parse_args()
+    passages = [each for article in search.of_rows(arguments.rows) for each in article]
+    if arguments.cache and arguments.cache.exists():
+        vectors = np.load(arguments.cache)
+    else:
+        encoder = Encoder(resolve("starter:e5-small"), prefix="query: ")
+        vectors = encoder.encode([each.text for each in passages])
+        if arguments.cache:
+            np.save(arguments.cache, vectors)
+    if "neighbours" in arguments.parts:
+        neighbours(passages, vectors)
+    if "pairs" in arguments.parts:
+        pairs(arguments.rows, passages, vectors, arguments.queries)
+    if "large" in arguments.parts:
+        large(passages, vectors, arguments.passages, arguments.queries)
+
+
+if __name__ == "__main__":
+    main()
