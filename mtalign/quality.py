@@ -77,7 +77,7 @@ class QualityOptions:
     """
 
     estimate: bool = True
-    least: float = 0.15
+    least: float = 0.1
 
 
 class SentenceEncoder(Protocol):
