@@ -77,7 +77,7 @@ class QualityOptions:
     """
 
     estimate: bool = True
-    least: float = 0.15
+    least: float = 0.1
 
 
 class SentenceEncoder(Protocol):
@@ -138,19 +138,28 @@ def estimate_documents(
         encoder: makes the sentence vectors.
         weights: by group of languages, instead of those that come with mtalign.
     """
-    import numpy as np
-
     weights = weights or read_weights()
     found: list[tuple[float | None, ...]] = []
     for task, table in zip(tasks, feature_tables(tasks, compare, encoder), strict=True):
-        own = weights.get(group_of(task.target.lang), weights["default"])
-        scaled = np.nan_to_num((table - np.array(own.mean)) / np.array(own.scale))
-        odds = scaled @ np.array(own.weights) + own.offset
-        made = iter(1 / (1 + np.exp(-odds)))
+        made = iter(estimates_of(table, task.target.lang, weights))
         found.append(
             tuple(round(float(next(made)), 3) if each.left and each.right else None for each in task.beads)
         )
     return found
+
+
+def estimates_of(table: Floats, lang: str, weights: Mapping[str, Weights]) -> Floats:
+    """Return the estimate of each row of a table of features, for translations into `lang`.
+
+    What is not in the language at all is worth 0, however near to the source it is: it may be the source.
+    """
+    import numpy as np
+
+    own = weights.get(group_of(lang), weights["default"])
+    scaled = np.nan_to_num((table - np.array(own.mean)) / np.array(own.scale))
+    odds = scaled @ np.array(own.weights) + own.offset
+    in_language = table[:, FEATURES.index("language_issue")] == 0
+    return np.asarray(in_language / (1 + np.exp(-odds)))
 
 
 def low_quality(task: Task, estimates: Sequence[float | None], options: QualityOptions) -> tuple[Issue, ...]:

@@ -25,8 +25,7 @@ from starter_translations import TARGETS, read_rows
 from mtalign.encode import Encoder, RememberedVectors
 from mtalign.evaluate.translation import score_translations
 from mtalign.models import resolve
-from mtalign.project.weights import group_of
-from mtalign.quality import FEATURES, QualityOptions, estimate_documents, read_weights
+from mtalign.quality import FEATURES, QualityOptions, estimate_documents, estimates_of, read_weights
 from mtalign.words import Linker
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
@@ -39,12 +38,8 @@ Value = Callable[[Sequence[Example]], Floats]
 
 def estimates(chosen: Sequence[Example]) -> Floats:
     """Return the estimate of each example with the weights that come with mtalign."""
-    made = []
-    for each in chosen:
-        own = read_weights()[group_of(each.lang)]
-        scaled = np.nan_to_num((each.features - np.array(own.mean)) / np.array(own.scale))
-        made.append(1 / (1 + np.exp(-(scaled @ np.array(own.weights) + own.offset))))
-    return np.array(made)
+    weights = read_weights()
+    return np.concatenate([estimates_of(each.features[None], each.lang, weights) for each in chosen])
 
 
 def cosines(chosen: Sequence[Example]) -> Floats:

@@ -34,7 +34,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class RankWeights:
-    """What counts how much. Every feature but the engine's score lies between 0 and 1."""
+    """What counts how much. Every feature but the engine's score lies between 0 and 1.
+
+    Attributes:
+        cosine: likeness to the source, by the encoder.
+        script: share of the letters that are in the target's script.
+        length: how far the length is from the usual one; counts against it.
+        repetition: share of words that come again; counts against it.
+        engine: the engine's mean log-probability per token.
+    """
 
     cosine: float = 1.0
     script: float = 0.2
