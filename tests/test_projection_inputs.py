@@ -115,12 +115,12 @@ def test_input_that_must_not_break_it(  # noqa: PLR0917
         assert [each.entity and each.entity.text for each in found] == wanted
 
 
-def test_five_hundred_entities_in_one_sentence(linker: Linker) -> None:
-    names = ["Kyiv", "Seoul", "Oslo", "Riga", "Rome"] * 100
-    there = ["Київ", "Сеул", "Осло", "Рига", "Рим"] * 100
+def test_fifty_entities_in_one_sentence(linker: Linker) -> None:
+    names = ["Kyiv", "Seoul", "Oslo", "Riga", "Rome"] * 10
+    there = ["Київ", "Сеул", "Осло", "Рига", "Рим"] * 10
     given = task(", ".join(names), names, ", ".join(there), "uk")
     (found,) = project_documents([given], linker.compare)
-    assert len(found) == 500
+    assert len(found) == 50
     spans = [each.entity.span for each in found if each.entity]
     assert len(set(spans)) == len(spans)
 

@@ -51,6 +51,26 @@ def test_align_n_languages(models: Models) -> None:
     assert set(out["beads"]) == {"en-ko", "en-ru", "ko-ru"}
 
 
+def test_texts_in_another_order_are_reported(models: Models) -> None:
+    english = [
+        *EN,
+        "Cranes were repaired over the summer.",
+        "Insurance paid half of it.",
+        "Traffic is normal.",
+    ]
+    russian = [*RU, "Краны отремонтировали за лето.", "Половину оплатила страховка.", "Движение обычное."]
+    row = {"id": 1, "src_lang": "en", "tgt_lang": "ru", "src": english, "tgt": russian}
+    turned = {**row, "tgt": russian[::-1]}
+    sides = {"en": english, "ru": russian[::-1]}
+    kept, pair, ways = run(
+        align_rows, models, [row, turned, {"id": 2, "langs": ["en", "ru"], "sents": sides}]
+    )
+    assert "warnings" not in kept
+    for out in (pair, ways):
+        (warning,) = out["warnings"]
+        assert (warning["pair"], warning["kind"]) == ("en-ru", "non-monotone")
+
+
 def test_words_of_tokens_and_of_strings(models: Models) -> None:
     tokens = {"id": 1, "src_lang": "en", "tgt_lang": "ru", "src": EN[1].split(), "tgt": RU[1].split()}
     strings = {**tokens, "id": 2, "src": EN[1], "tgt": RU[1]}
