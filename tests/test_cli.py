@@ -91,7 +91,7 @@ def test_help_costs_little_processor_time() -> None:
         (["run", "a.txt", "--to", "ko"], "-o RUN"),
         (
             ["run", "a.txt", "--to", "ko", "-o", "out", "-c", "mine.yaml"],
-            "presets are ko-uk-ru, nllb, starter",
+            "presets are ko-uk-ru, madlad, nllb, starter, translategemma",
         ),
         (["run", "a.txt", "--to", "ko", "-o", "out", "--entities", "magic"], "known are none and spacy"),
         (["status", "."], "not a run directory"),
