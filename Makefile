@@ -26,14 +26,14 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip
 	test -n "$(TORCH_INDEX)" && $(BIN)/pip install --quiet --no-deps --retries 0 --index-url $(TORCH_INDEX) \
 		"$(TORCH)" 2>/dev/null || $(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet -e ".[starter,search,dev]"
+	$(BIN)/pip install --quiet -e ".[starter,search,formats,publish,dev]"
 	touch $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/python scripts/demo.py --out demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-ray: $(STAMP)
 	$(BIN)/pip install --quiet -e ".[ray]"
