@@ -177,11 +177,12 @@ def changed_config(models: Models, **parts: dict[str, Any]) -> Models:
         # The checks also choose among the hypotheses of the translator.
         ({"check": {"repeats": 9}}, {"translate ru", "check"}),
         ({"project": {"keep": 0.9}}, {"project", "check"}),
-        ({"words": {"temperature": 0.2}}, {"project", "check"}),
-        ({"encoder": {"batch_tokens": 64}}, {"translate ru", "project", "check"}),
+        ({"words": {"temperature": 0.2}}, {"project", "quality", "check"}),
+        ({"quality": {"least": 0.5}}, {"quality", "check"}),
+        ({"encoder": {"batch_tokens": 64}}, {"translate ru", "project", "quality", "check"}),
         (
             {"translate": {"ru": {"model": "", "options": {"max_ratio": 0.9}}}},
-            {"translate ru", "project", "check"},
+            {"translate ru", "project", "quality", "check"},
         ),
     ],
     ids=lambda each: str(sorted(each)),
