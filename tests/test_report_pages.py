@@ -268,7 +268,9 @@ def test_a_catalog_is_made_anew_when_the_records_change(tmp_path: Path) -> None:
 
 def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     run = written(tmp_path / "run", summit())
-    code = "from mtalign.cli import main; main()"
+    # A shell that starts the tests in the background has interrupts ignored by all that it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from mtalign.cli import main; main()"
     command = [sys.executable, "-c", code, "report", str(run.path), "--serve", "--title", "Gipfel"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -276,7 +278,10 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
         with urlopen(address, timeout=30) as answer:  # noqa: S310  (an address of our own)
             assert "<h1><bdi>Gipfel</bdi></h1>" in answer.read().decode()
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=30)
+        try:
+            _, complaints = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, complaints) == (0, "")
 
 
