@@ -9,7 +9,7 @@ from mkdocs.config.defaults import MkDocsConfig
 SECTIONS = {
     "Begin": ["index", "way"],
     "Use": [
-        "commands", "configuration", "formats", "translation", "quality", "alignment", "projection", "report",
+        "commands", "configuration", "formats", "translation", "engines", "quality", "alignment", "projection", "report",
         "publishing", "search", "scaling", "reliability",
     ],
     "Measured": ["benchmarks"],
