@@ -9,8 +9,8 @@ from mkdocs.config.defaults import MkDocsConfig
 SECTIONS = {
     "Begin": ["index", "way"],
     "Use": [
-        "commands", "configuration", "formats", "translation", "engines", "quality", "alignment", "projection",
-        "report", "publishing", "search", "scaling", "reliability",
+        "commands", "configuration", "formats", "translation", "engines", "quality", "alignment",
+        "projection", "report", "publishing", "search", "scaling", "reliability",
     ],
     "Measured": ["benchmarks"],
     "Inside": ["architecture", "aligner", "dependencies"],
