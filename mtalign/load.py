@@ -223,12 +223,12 @@ class Models:
             f"transformers:{version('transformers')}",
             self._encoder_signature,
             f"entities:{config.entities}",
-            f"data:{_data_digest()}",
+            f"data:{_digest_of('project/weights.json', 'translate/few_shot.json')}",
             *(
                 f"{stage}:{digest(getattr(config, stage))}"
                 for stage in ("align", "words", "project", "check")
             ),
-            f"quality:{digest(config.quality)}/{_weights_digest()}",
+            f"quality:{digest(config.quality)}/{_digest_of('quality.json')}",
         ]
         if langs:
             parts.append(f"terms:{self.terms.signature}")
@@ -280,13 +280,6 @@ def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -
 
 
 @cache
-def _weights_digest() -> str:
-    """Return a digest of the weights of the quality estimate."""
-    return sha256(files("mtalign").joinpath("quality.json").read_bytes()).hexdigest()[:8]
-
-
-@cache
-def _data_digest() -> str:
-    """Return a digest of the data inside the package that decides what records look like."""
-    data = (files("mtalign.project") / "weights.json", files("mtalign.translate") / "few_shot.json")
-    return sha256(b"".join(each.read_bytes() for each in data)).hexdigest()[:8]
+def _digest_of(*names: str) -> str:
+    """Return a digest of data inside the package that decides what records look like."""
+    return sha256(b"".join(files("mtalign").joinpath(name).read_bytes() for name in names)).hexdigest()[:8]

@@ -67,6 +67,32 @@ def read_whole(path: Path) -> bytes:
     return path.read_bytes()
 
 
+class BoundedStream:
+    """A stream for a parser, which refuses to go on when one part of the file takes too many bytes."""
+
+    def __init__(self, stream: BinaryIO, limit: int, refusal: str) -> None:
+        """Wrap a stream: `refusal` is what the error says once `limit` bytes have been read at a stretch."""
+        self._stream = stream
+        self._limit = self._left = limit
+        self._refusal = refusal
+
+    def restart(self) -> None:
+        """Begin to count anew, since a part has ended."""
+        self._left = self._limit
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as files do.
+
+        Raises:
+            InputError: the part is too large.
+        """
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError(self._refusal)
+        return data
+
+
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file, line breaks as they are."""
     return decode(read_whole(path), path.name)

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from mtalign import __version__
 from mtalign.errors import InputError
 from mtalign.formats.bitext import OnReject, Unit, add_text
+from mtalign.formats.reading import BoundedStream
 
 __all__ = ["LARGEST_UNIT", "Unit", "Written", "read_tmx", "write_tmx"]
 
@@ -62,7 +63,11 @@ def read_tmx(path: Path, on_reject: OnReject | None = None) -> Iterator[Unit]:
 
     try:
         with path.open("rb") as stream:
-            source = _Bounded(stream, path)
+            source = BoundedStream(
+                stream,
+                LARGEST_UNIT,
+                f"{path}: {LARGEST_UNIT} bytes without the end of a unit; this is no TMX file",
+            )
             context = etree.iterparse(
                 source,
                 tag="{*}tu",
@@ -193,26 +198,3 @@ def _forget(element: Any) -> None:
     element.clear()
     while element.getprevious() is not None:
         del element.getparent()[0]
-
-
-class _Bounded:
-    """A stream that refuses to go on when a single unit takes too many bytes."""
-
-    def __init__(self, stream: BinaryIO, path: Path) -> None:
-        self._stream = stream
-        self._path = path
-        self._left = LARGEST_UNIT
-
-    def restart(self) -> None:
-        """Begin to count anew, since a unit has ended."""
-        self._left = LARGEST_UNIT
-
-    def read(self, size: int = -1) -> bytes:
-        """Read as files do."""
-        data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise InputError(
-                f"{self._path}: {LARGEST_UNIT} bytes without the end of a unit; this is no TMX file"
-            )
-        return data

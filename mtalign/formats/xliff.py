@@ -16,13 +16,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mtalign.document import Article
 from mtalign.errors import InputError
 from mtalign.formats.bitext import primary_code
 from mtalign.formats.features import Records
-from mtalign.formats.reading import LARGEST_FILE, BadLine, Found, Options, rejected
+from mtalign.formats.reading import LARGEST_FILE, BadLine, BoundedStream, Found, Options, rejected
 from mtalign.formats.record_units import joined, pair_units
 from mtalign.record import Record, Rejected
 
@@ -42,7 +42,7 @@ def read(path: Path, _: Options) -> Iterator[Found | Rejected]:
     from lxml import etree
 
     with path.open("rb") as stream:
-        bounded = _Bounded(stream)
+        bounded = BoundedStream(stream, LARGEST_FILE, f"{LARGEST_FILE:,} bytes without the end of a <file>")
         context = etree.iterparse(
             bounded,
             events=("start", "end"),
@@ -72,26 +72,6 @@ def read(path: Path, _: Options) -> Iterator[Found | Rejected]:
         raise InputError(
             f"{path.name} is XML, but not XLIFF 2 (its outermost element is <{context.root.tag}>)"
         )
-
-
-class _Bounded:
-    """A stream that refuses to go on when one article takes too many bytes."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._left = LARGEST_FILE
-
-    def restart(self) -> None:
-        """Begin to count anew."""
-        self._left = LARGEST_FILE
-
-    def read(self, size: int = -1) -> bytes:
-        """Read as files do."""
-        data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise InputError(f"{LARGEST_FILE:,} bytes without the end of a <file>")
-        return data
 
 
 def _root(element: Any) -> dict[str, str]:

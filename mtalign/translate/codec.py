@@ -169,3 +169,22 @@ class Codec:
     def _id(self, token: str) -> int | None:
         found: int = self._tokenizer.convert_tokens_to_ids(token)
         return None if found == self._tokenizer.unk_token_id else found
+
+
+class CodecEngine:
+    """What an engine on a codec knows of languages and lengths, whatever runs the model."""
+
+    _codec: Codec
+
+    def check_languages(self, source: str, target: str) -> None:
+        """Raise ConfigError or UnknownLanguage unless the model translates `source` into `target`."""
+        self._codec.coding(source, target)
+
+    def limit(self, source: str, target: str) -> int:
+        """Return how many tokens one sentence may have."""
+        self._codec.coding(source, target)
+        return self._codec.limit
+
+    def count_tokens(self, sentence: str, source: str, target: str) -> int:
+        """Return the number of tokens that the model would read for this sentence."""
+        return len(self._codec.encode([sentence], self._codec.coding(source, target))[0])

@@ -24,7 +24,7 @@ from mtalign.models import cache_root, locked
 from mtalign.record import Origin
 from mtalign.translate.batching import plan_batches, run_batches
 from mtalign.translate.checkpoint import load_config, load_model, load_tokenizer
-from mtalign.translate.codec import Codec, Coding
+from mtalign.translate.codec import Codec, CodecEngine, Coding
 from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, check_decoding
 from mtalign.translate.options import CTranslate2Options, Search
 
@@ -36,7 +36,7 @@ _RECIPE = 1
 _LIST = "mtalign-conversion.json"
 
 
-class CTranslate2Engine:
+class CTranslate2Engine(CodecEngine):
     """Greedy or beam search; the n-best hypotheses are the best beams."""
 
     def __init__(
@@ -70,19 +70,6 @@ class CTranslate2Engine:
                 f"batching:{options.batching}",
             ]
         )
-
-    def check_languages(self, source: str, target: str) -> None:
-        """Raise ConfigError or UnknownLanguage unless the model translates `source` into `target`."""
-        self._codec.coding(source, target)
-
-    def limit(self, source: str, target: str) -> int:
-        """Return how many tokens one sentence may have."""
-        self._codec.coding(source, target)
-        return self._codec.limit
-
-    def count_tokens(self, sentence: str, source: str, target: str) -> int:
-        """Return the number of tokens that the model would read for this sentence."""
-        return len(self._codec.encode([sentence], self._codec.coding(source, target))[0])
 
     def translate(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtalign.record import Origin
 from mtalign.translate.batching import plan_batches, run_batches
-from mtalign.translate.codec import Codec, Coding
+from mtalign.translate.codec import Codec, CodecEngine, Coding
 from mtalign.translate.decode import TOP_K, noise_source
 from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, check_decoding
 from mtalign.translate.options import Search, TransformersOptions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SCORED_LOGITS = 64_000_000
 
 
-class EncoderDecoderEngine:
+class EncoderDecoderEngine(CodecEngine):
     """The n-best hypotheses are the best beams, or samples; either way scored by the model itself."""
 
     def __init__(
@@ -42,19 +42,6 @@ class EncoderDecoderEngine:
             f"|no-repeat:{options.no_repeat}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
             f"|batching:{options.batching}"
         )
-
-    def check_languages(self, source: str, target: str) -> None:
-        """Raise ConfigError or UnknownLanguage unless the model translates `source` into `target`."""
-        self._codec.coding(source, target)
-
-    def limit(self, source: str, target: str) -> int:
-        """Return how many tokens one sentence may have."""
-        self._codec.coding(source, target)
-        return self._codec.limit
-
-    def count_tokens(self, sentence: str, source: str, target: str) -> int:
-        """Return the number of tokens that the model would read for this sentence."""
-        return len(self._codec.encode([sentence], self._codec.coding(source, target))[0])
 
     def translate(
         self,
