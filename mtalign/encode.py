@@ -1,7 +1,8 @@
 """Sentence and token vectors from a Hugging Face encoder.
 
-Any encoder with a fast tokenizer serves (multilingual-e5, LaBSE, XLM-R …). Texts longer than the
-model's window are read in overlapping windows, never cut short. Decoder-only models are not handled.
+Any encoder with a fast tokenizer serves (multilingual-e5, LaBSE, XLM-R …), and so do the lower layers of a
+language model (Gemma …), with `layers` and the pooling `tokens`. Texts longer than the model's window are
+read in overlapping windows, never cut short.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mtalign.errors import ModelUnavailable
+from mtalign.errors import ConfigError, ModelUnavailable
 from mtalign.models import ModelFiles
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-Pooling = Literal["mean", "cls"]
+# `mean` and `cls` are what encoders were trained with: the mean of all tokens, or the first special one.
+# `tokens` is the mean of the text's own: the first token of a language model is a sink of attention, far from
+# all others.
+Pooling = Literal["mean", "cls", "tokens"]
 DType = Literal["auto", "float32", "bfloat16"]
 
 # Tokens that two neighbouring windows of a long text share, so that no token lacks context on both sides.
@@ -51,6 +55,7 @@ class Encoder:
         prefix: put before every text for sentence vectors (e5 wants `query: `), not for token vectors.
         query_prefix: put before search queries instead, for encoders that tell queries from passages.
         pooling: how token vectors become a sentence vector.
+        layers: use the first so many layers alone; the last ones of a language model predict the next word.
         dtype: `auto` takes bfloat16 where the processor multiplies in it, else float32.
         batch_tokens: padded tokens per forward pass.
     """
@@ -62,6 +67,7 @@ class Encoder:
         prefix: str = "",
         query_prefix: str | None = None,
         pooling: Pooling = "mean",
+        layers: int | None = None,
         dtype: DType = "auto",
         batch_tokens: int = 4096,
     ) -> None:
@@ -86,12 +92,19 @@ class Encoder:
         self._query_prefix = prefix if query_prefix is None else query_prefix
         self._pooling = pooling
         self._batch_tokens = batch_tokens
-        self._window = _window_size(self._tokenizer, self._model)
         self._shallow: dict[int, Any] = {}
+        if layers is not None:
+            if not 0 < layers <= self.depth:
+                raise ConfigError(
+                    f"encoder {files.name!r} has {self.depth} layers: layers {layers} is out of range"
+                )
+            self._model, self._shallow = self._first_layers(layers), {}
+        self._window = min(_window_size(self._tokenizer, self._model), batch_tokens - 2)
         dtype_name = str(self._dtype).removeprefix("torch.")
         self.signature = (
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
             + ("" if query_prefix is None else f"|query:{query_prefix!r}")
+            + ("" if layers is None else f"|layers:{layers}")
         )
 
     @property
@@ -117,12 +130,22 @@ class Encoder:
         for batch in _batches(windows, self._batch_tokens):
             output, mask = self._run(self._model, batch)
             hidden = output.last_hidden_state
-            pooled = hidden[:, 0] if self._pooling == "cls" else _mean_pool(hidden, mask)
+            pooled = hidden[:, 0] if self._pooling == "cls" else _mean_pool(hidden, self._counted(mask))
             for window, vector in zip(batch, pooled.float().cpu().numpy(), strict=True):
                 # Windows of one text are averaged by their length: what the text's own mean would be.
                 total[window.text] += vector * len(window.ids)
         total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
         return total
+
+    def _counted(self, mask: torch.Tensor) -> torch.Tensor:
+        """Return which tokens count in the mean: all, or the text's own if it has any."""
+        import torch
+
+        if self._pooling != "tokens":
+            return mask
+        own = torch.zeros_like(mask)
+        own[:, 1:-1] = mask[:, 2:]
+        return torch.where(own.any(dim=1, keepdim=True), own, mask)
 
     def token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
         """Return every token's offsets and its vectors in the given layers (0 = embeddings), per text.
