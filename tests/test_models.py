@@ -234,5 +234,5 @@ def test_an_unknown_repository_is_named(tmp_path: Path) -> None:
 
 def test_a_tokenizer_that_reads_gemma_otherwise_is_refused(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(checkpoints.gemma3(tmp_path / "gemma"))
-    with pytest.raises(ModelUnavailable, match="transformers>=5.24"):
+    with pytest.raises(ModelUnavailable, match=r"transformers>=5\.24"):
         starter.check_tokenizer(tokenizer)
