@@ -29,6 +29,7 @@ from mtalign.translate.engine import (
     Capabilities,
     Decoding,
     Hypothesis,
+    Profile,
     check_decoding,
     check_length,
     well_formed,
@@ -56,9 +57,8 @@ class CausalEngine:
     is everything up to the model's end token.
     """
 
-    def __init__(
-        self, model: Any, tokenizer: Any, origin: Origin, signature: str, options: TransformersOptions
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, profile: Profile, options: TransformersOptions) -> None:
+        origin = profile.origin
         if options.prompt is None:
             raise ConfigError(
                 f"model {origin.model!r} is a causal language model and needs prompt: few-shot (a base "
@@ -83,15 +83,8 @@ class CausalEngine:
         self._prefixes: dict[tuple[str, str], Prefix] = {}
         self._shortlists: dict[str, Shortlist] = {}
         self.origin = origin
-        self.capabilities = Capabilities(
-            n_best=True, no_repeat=True, score=True, context=options.prompt == "chat"
-        )
-        self.signature = (
-            f"{signature}|prompt:{options.prompt}-{prompt_version()}|candidates:{options.candidates}"
-            f"|sample:{options.sample}|no-repeat:{options.no_repeat}|temperature:{options.temperature}"
-            f"|seed:{options.seed}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
-            f"|batching:{options.batching}"
-        )
+        self.signature = profile.signature
+        self.capabilities = profile.capabilities
 
     def check_languages(self, source: str, target: str) -> None:
         """Raise ConfigError or UnknownLanguage unless there is a prompt from `source` into `target`."""
@@ -302,6 +295,19 @@ class CausalEngine:
             continuation.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return Hypothesis(" ".join(text.split()), continuation.score, continuation.complete)
+
+
+def causal_profile(origin: Origin, signature: str, options: TransformersOptions) -> Profile:
+    """Return the profile of an engine, given the part of its signature that is about model and machine."""
+    decoding = (
+        f"prompt:{options.prompt}-{prompt_version()}|candidates:{options.candidates}"
+        f"|sample:{options.sample}|no-repeat:{options.no_repeat}|temperature:{options.temperature}"
+        f"|seed:{options.seed}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
+        f"|batching:{options.batching}"
+    )
+    shown = options.prompt in ("few-shot", "chat")
+    capabilities = Capabilities(n_best=True, no_repeat=True, score=True, context=shown)
+    return Profile(origin, f"{signature}|{decoding}", capabilities)
 
 
 def _shared(prompt: list[int], whole: list[int]) -> int:
