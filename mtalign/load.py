@@ -147,7 +147,7 @@ class Models:
     def may_remember(self, source: str, target: str) -> bool:
         """Say whether the memory holds translations between two languages by our model or by people.
 
-        No engine is loaded for that, and no memory is made.
+        No engine is looked at for that, and no memory is made.
         """
         if self._memory_path is None or not self._memory_path.is_file():
             return False
