@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mtalign.errors import ModelUnavailable
 from mtalign.models import ModelFiles
@@ -197,6 +197,14 @@ class Encoder:
         return self._shallow[depth]
 
 
+class SentenceEncoder(Protocol):
+    """What makes sentence vectors: an `Encoder`, or what stands for one."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one L2-normalised vector per text: float32, texts x dim."""
+        ...
+
+
 class RememberedVectors:
     """Sentence vectors of an encoder, the latest of them kept: one sentence is often asked for again.
 
@@ -204,7 +212,7 @@ class RememberedVectors:
     before it is judged.
     """
 
-    def __init__(self, encoder: Encoder, size: int = 10_000) -> None:
+    def __init__(self, encoder: SentenceEncoder, size: int = 10_000) -> None:
         self._encoder = encoder
         self._size = size
         self._vectors: dict[str, NDArray[np.float32]] = {}
@@ -216,7 +224,8 @@ class RememberedVectors:
         known = {text: self._vectors.pop(text) for text in dict.fromkeys(texts) if text in self._vectors}
         new = [text for text in dict.fromkeys(texts) if text not in known]
         # Copies, so that a vector does not keep all that were made with it; the latest stand last.
-        known |= {text: vector.copy() for text, vector in zip(new, self._encoder.encode(new), strict=True)}
+        made = self._encoder.encode(new) if new else ()
+        known |= {text: vector.copy() for text, vector in zip(new, made, strict=True)}
         self._vectors |= known
         for text in list(self._vectors)[: max(0, len(self._vectors) - self._size)]:
             del self._vectors[text]

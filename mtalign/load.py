@@ -6,7 +6,7 @@ that finds all its articles done loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -23,6 +23,9 @@ from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from mtalign.encode import Encoder, RememberedVectors
     from mtalign.translate.engine import Engine
@@ -109,7 +112,7 @@ class Models:
         """Sentence vectors of the same encoder, the latest of them remembered."""
         from mtalign.encode import RememberedVectors
 
-        return RememberedVectors(self.encoder)
+        return RememberedVectors(_EncoderOnUse(self))
 
     @cached_property
     def linker(self) -> Linker:
@@ -144,7 +147,7 @@ class Models:
     def may_remember(self, source: str, target: str) -> bool:
         """Say whether the memory holds translations between two languages by our model or by people.
 
-        No engine is loaded for that, and no memory is made.
+        No engine is looked at for that, and no memory is made.
         """
         if self._memory_path is None or not self._memory_path.is_file():
             return False
@@ -196,13 +199,19 @@ class Models:
 
     def _load_engine(self, chosen: EngineConfig) -> Engine:
         from mtalign.translate import ctranslate2, openai, transformers
+        from mtalign.translate.lazy import LazyEngine
 
-        if isinstance(chosen.options, OpenAIOptions):
-            return openai.load_engine(chosen.model, chosen.options)
+        options = chosen.options
+        if isinstance(options, OpenAIOptions):
+            return openai.load_engine(chosen.model, options)
         files = self._find(chosen.model)
-        if isinstance(chosen.options, CTranslate2Options):
-            return ctranslate2.load_engine(files, chosen.options)
-        return transformers.load_engine(files, chosen.options)
+        if isinstance(options, CTranslate2Options):
+            known = ctranslate2.profile(files, options)
+            if known is None:
+                return ctranslate2.load_engine(files, options)
+            return LazyEngine(known, lambda: ctranslate2.load_engine(files, options))
+        known = transformers.profile(files, options)
+        return LazyEngine(known, lambda: transformers.load_engine(files, options))
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
@@ -263,6 +272,16 @@ class Models:
                 f"of its own; add translate.{lang} (or translate.default) to it"
             )
         return chosen
+
+
+class _EncoderOnUse:
+    """The encoder of a configuration, loaded when the first text is to be encoded."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._models.encoder.encode(texts)
 
 
 def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -> UsedModel:
