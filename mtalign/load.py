@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 
 # PyTorch keeps the kernels made for the last 1,024 shapes of a batch, twice over. Batches of text hardly ever
-# have the same shape again, so that all this brings is memory lost: half a megabyte a shape. Its libraries read
-# these variables as they are loaded.
+# have the same shape again, so that all this costs is memory: half a megabyte a shape. These variables are
+# read as its libraries are loaded.
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 _KERNELS_KEPT = "64"
 
