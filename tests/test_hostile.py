@@ -51,7 +51,7 @@ def test_the_corpus_is_large_and_every_name_is_used_once() -> None:
 def test_a_bad_input_is_named_with_its_reason(tmp_path: Path, case: Case) -> None:
     path = tmp_path / case.name
     case.write(path)
-    with alarm(20):
+    with alarm(60):
         if case.unusable:
             with pytest.raises(UsageError, match=case.name):
                 find_inputs([str(path)])
@@ -67,8 +67,8 @@ def test_a_bad_input_is_named_with_its_reason(tmp_path: Path, case: Case) -> Non
     assert bool(rejects) == (case.says is not None and not twice)
     for reject in rejects:
         assert case.says in reject.reason, reject.reason
-        assert reject.path == str(path)
-        assert reject.line is not None or path.suffix == ".txt"
+        assert Path(reject.path).is_relative_to(path)
+        assert reject.line is not None or path.suffix != ".jsonl"
 
 
 @pytest.mark.slow
@@ -77,11 +77,11 @@ def test_a_run_over_all_of_them_does_what_can_be_done(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for case in CASES:
-        if case.good and not case.name.startswith(("long", "many", "open", "sparse", "combining")):
+        if not case.name.startswith(("long", "many", "open", "sparse", "combining")):
             case.write(folder / case.name)
     (folder / "zz-last.txt").write_text("The last one is done too.")
     models = Models(load(toys.config(tmp_path / "toys")))
-    files = find_inputs([str(folder)])
+    files = find_inputs([str(folder), str(folder / "loops")])
     with claim(tmp_path / "run", {}) as start, alarm(500):
         job = Job(tmp_path / "run", start, ("ru",), models.config)
         report = run_batch(read_articles(files, "en"), files, job, models, InProcess(models))
