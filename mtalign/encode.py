@@ -7,6 +7,7 @@ model's window are read in overlapping windows, never cut short. Decoder-only mo
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -45,6 +46,8 @@ class _Window:
 
 class Encoder:
     """Turns texts into vectors. Loading happens on construction; the weights are shared by both uses.
+
+    Several threads may use one encoder; their calls are served one after the other.
 
     Args:
         files: the checkpoint.
@@ -88,6 +91,9 @@ class Encoder:
         self._batch_tokens = batch_tokens
         self._window = _window_size(self._tokenizer, self._model)
         self._shallow: dict[int, Any] = {}
+        # One thread chooses among translations while another aligns; neither a fast tokenizer nor the
+        # recording of hidden states may be used by two at once.
+        self._lock = threading.Lock()
         dtype_name = str(self._dtype).removeprefix("torch.")
         self.signature = (
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
@@ -101,11 +107,13 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per text: float32, texts x dim."""
-        return self._encode([self._prefix + text for text in texts])
+        with self._lock:
+            return self._encode([self._prefix + text for text in texts])
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per search query, for comparison with those of `encode`."""
-        return self._encode([self._query_prefix + text for text in texts])
+        with self._lock:
+            return self._encode([self._query_prefix + text for text in texts])
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         import numpy as np
@@ -129,10 +137,14 @@ class Encoder:
 
         The model runs only as deep as the last layer asked for. Special tokens are left out.
         """
-        import numpy as np
-
         if not texts:
             return []
+        with self._lock:
+            return self._token_vectors(texts, layers)
+
+    def _token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
+        import numpy as np
+
         model = self._first_layers(max(layers))
         coded = self._tokenizer(
             list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False
@@ -230,6 +242,12 @@ class RememberedVectors:
         for text in list(self._vectors)[: max(0, len(self._vectors) - self._size)]:
             del self._vectors[text]
         return np.stack([known[text] for text in texts])
+
+    def take(self) -> RememberedVectors:
+        """Return another one that remembers what this one does; this one begins anew."""
+        taken = RememberedVectors(self._encoder, self._size)
+        taken._vectors, self._vectors = self._vectors, {}
+        return taken
 
 
 def _choose_dtype(dtype: DType, device: torch.device) -> torch.dtype:

@@ -6,6 +6,7 @@ that finds all its articles done loads nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from mtalign.words import Linker
 
 
+# PyTorch keeps the kernels made for the last 1,024 shapes of a batch, twice over. Batches of text hardly ever
+# have the same shape again, so that all this costs is memory: half a megabyte a shape. These variables are
+# read as its libraries are loaded.
+_KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+_KERNELS_KEPT = "64"
+
+
 @dataclass(frozen=True)
 class UsedModel:
     """What the manifest says about a model: the part it plays, and where it comes from.
@@ -59,6 +67,8 @@ class Models:
 
     def __init__(self, config: Config, memory: Path | None = None) -> None:
         """Name the models of a configuration; `memory` is the file that remembers translations."""
+        for name in _KERNEL_CACHES:
+            os.environ.setdefault(name, _KERNELS_KEPT)
         self.config = config
         self._memory_path = memory
         self._files: dict[str, ModelFiles] = {}
