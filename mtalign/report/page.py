@@ -29,6 +29,7 @@ from mtalign.report.overview import (
     ArticleLine,
     Overview,
     Tally,
+    bead_class,
     overview,
 )
 from mtalign.report.rows import entity_rows, note_item, table_rows
@@ -39,6 +40,22 @@ HUES = 10
 
 # The labels that most annotation schemes share keep their colour from report to report.
 _FIXED_HUES = {"PER": 0, "PERSON": 0, "ORG": 1, "LOC": 2, "GPE": 2, "MISC": 3}
+# What a reader who does not know the schemes would ask.
+_LABEL_WORDS = {
+    "PER": "person", "ORG": "organisation", "LOC": "place", "GPE": "country, city", "MISC": "other name",
+    "NORP": "people, party", "FAC": "building",
+}  # fmt: skip
+# As docs/projection.md and docs/report.md explain them.
+_REASON_WORDS = {
+    "no-counterpart": "nothing in the bead says it",
+    "pronoun": "a pronoun stands for it",
+    "no-counterpart-sentence": "its sentence was left out",
+    "below-threshold": "the best span is too unsure",
+    "taken": "a surer entity has the span",
+    "crosses-beads": "it begins in one bead and ends in another",
+    "rejected-in-review": "a person said so",
+    "text-corrected-in-review": "a correction took its text away",
+}
 _SCRIPTS = ("base.js", "find.js", "light.js", "review.js", "library.js", "keys.js")
 
 
@@ -220,6 +237,9 @@ def _environment() -> Environment:
     environment.filters["entity_rows"] = entity_rows
     environment.filters["note_item"] = note_item
     environment.globals["LOW_CONFIDENCE"] = LOW_CONFIDENCE
+    environment.filters["bead_class"] = bead_class
+    environment.globals["LABEL_WORDS"] = _LABEL_WORDS
+    environment.globals["REASON_WORDS"] = _REASON_WORDS
     environment.globals["BINS"] = BINS
     environment.globals["RATIO_BINS"] = RATIO_BINS
     environment.globals["LONGEST_RATIO"] = LONGEST_RATIO
