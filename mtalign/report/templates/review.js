@@ -214,7 +214,7 @@ function openPanel(title, content, from) {
   panel.hidden = false;
   readout.hidden = true;
   // What is reviewed stays in sight above the panel.
-  const covered = origin.getBoundingClientRect().bottom + 40 - panel.getBoundingClientRect().top;
+  const covered = from.getBoundingClientRect().bottom + 40 - panel.getBoundingClientRect().top;
   if (covered > 0) scrollBy({ top: covered });
 }
 
