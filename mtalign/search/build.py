@@ -116,6 +116,7 @@ def build(
                 articles=len(update.seen),
                 exact=exact,
                 table=update.table.version,
+                languages=update.table.languages(),
                 mtalign=__version__,
             )
             write_header(out, header)
