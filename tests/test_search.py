@@ -131,7 +131,7 @@ def test_what_a_language_has_in_common_does_not_hide_translations(tmp_path: Path
         for n in range(40)
     ]
     search.build(articles, encoder, tmp_path / "exact")
-    search.build(articles, encoder, tmp_path / "near", approximate_from=1)
+    search.build(articles, encoder, tmp_path / "near", exact_up_to=0)
     for name in ("exact", "near"):
         index = search.open(tmp_path / name, encoder)
         for n in range(0, 40, 7):
@@ -408,7 +408,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 def test_an_approximate_index_finds_what_an_exact_one_finds(tmp_path: Path) -> None:
     articles = list(of_records(news()))
     search.build(articles, NGRAMS, tmp_path / "exact")
-    assert not search.build(articles, NGRAMS, tmp_path / "near", approximate_from=100).exact
+    assert not search.build(articles, NGRAMS, tmp_path / "near", exact_up_to=99).exact
     exact, near = (search.open(tmp_path / name, NGRAMS) for name in ("exact", "near"))
     queries = [each.text for each in articles[0]][:10]
     for filters in (Filters(), Filters(langs=("ko",), labels=("LOC",))):
@@ -417,7 +417,7 @@ def test_an_approximate_index_finds_what_an_exact_one_finds(tmp_path: Path) -> N
             assert dict(near.rank(text, mode="dense", filters=filters)) == pytest.approx(wanted, abs=2e-3)
     # What is added later is found too.
     more = [replace(each, article="new", id=f"new:{each.lang}:{each.sentence}") for each in articles[0]]
-    search.build([*articles, more], NGRAMS, tmp_path / "near", approximate_from=100)
+    search.build([*articles, more], NGRAMS, tmp_path / "near", exact_up_to=99)
     found = search.open(tmp_path / "near", NGRAMS).rank(more[0].text, mode="dense", k=2)
     assert {name for name, _ in found} == {more[0].id, articles[0][0].id}
 

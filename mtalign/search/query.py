@@ -1,7 +1,7 @@
 """Asking a search index: by meaning, by letters, or by both; and for names.
 
 *Dense* compares the vector of the query with those of the passages, without what the vectors of a language
-have in common: exactly below 100,000 passages, and among the candidates of an approximate index above.
+have in common: exactly up to 100,000 passages, and among the candidates of an approximate index above.
 *Lexical* is BM25 over the trigrams of the romanised text, so that 서울 finds 서울은 and Seoul, and Київ finds
 Києві: endings and scripts cost a few trigrams, not the hit. Of a long query only the rarest are looked up.
 *Hybrid* fuses the two by reciprocal ranks.
@@ -45,9 +45,9 @@ _DEPTH = 100
 # what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
 _TRUSTED = 0.6
 
-# A lexical query takes time in proportion to the passages that have its trigrams: of a long one the rarest
-# are asked for. How rare they are is told by the first passages of the index.
-_ASKED = 16
+# A lexical query takes time in proportion to the passages that have its trigrams: the rarest are asked for,
+# up to this many passages. How rare they are is told by the first passages of the index.
+_READ = 10_000
 _SAMPLE = 20_000
 
 
@@ -297,7 +297,8 @@ class Index:
         return np.sort(np.searchsorted(there.rows, rows))
 
     def _lexical(self, plain: str, filters: Filters, k: int) -> list[tuple[str, float, str]]:
-        asked = rarest(plain, self._frequencies, _ASKED) if plain else []
+        budget = _READ * min(1, _SAMPLE / self.header.passages)
+        asked = rarest(plain, self._frequencies, budget) if plain else []
         return self._table.lexical(asked, self._condition(filters), k) if asked else []
 
     def _hits(self, ranked: Sequence[tuple[str, float]]) -> list[Hit]:

@@ -54,11 +54,11 @@ _FIELDS = ("id", "article", "lang", "sentence", "tuple_number", "text", "date", 
 _KEPT = timedelta(days=1)
 
 # The approximate index: passages of one partition, the share of the partitions that a query looks into, and
-# how many candidates are compared exactly for each answer (docs/benchmarks-search.md). More rounds of
-# clustering over more passages take minutes and find no more.
+# how many candidates at least are compared exactly (docs/benchmarks-search.md). More rounds of clustering,
+# over more passages, take minutes and were not needed.
 _PARTITION = 800
-_PROBED = 0.1
-_CANDIDATES = 10
+_PROBED = 0.25
+_CANDIDATES = 50
 _ROUNDS = 10
 _SAMPLED = 64
 
@@ -275,7 +275,7 @@ class Table:
             if where is not None:
                 query = query.where(where, prefilter=True)
             return _vectors(
-                query.select([*_VECTOR_FIELDS, "_distance"]).limit(answers * _CANDIDATES).to_arrow()
+                query.select([*_VECTOR_FIELDS, "_distance"]).limit(max(_CANDIDATES, 2 * answers)).to_arrow()
             )
 
     def lexical(self, trigrams: Sequence[str], where: str | None, limit: int) -> list[tuple[str, float, str]]:

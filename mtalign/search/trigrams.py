@@ -7,6 +7,7 @@ two spaces, so that the edges of words count.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BASE = 128
+_LEAST = 4
+_UNSEEN = 16
 
 
 def trigrams(romanised: str) -> list[str]:
@@ -31,14 +34,18 @@ def frequencies(passages: Sequence[str]) -> NDArray[np.int64]:
     return np.bincount(places, minlength=_BASE**3)
 
 
-def rarest(romanised: str, counts: NDArray[np.int64], limit: int) -> list[str]:
-    """Return the rarest trigrams of a query: up to `limit` that were counted, and as many that never were.
+def rarest(romanised: str, counts: NDArray[np.int64], budget: float) -> list[str]:
+    """Return the rarest trigrams of a query: at least four, and as many as occur `budget` times together.
 
-    Those that no passage has cost nothing to ask for, so they do not take the place of others.
+    A few that were never counted come besides: those that no passage has cost nothing to ask for.
     """
     found = {each: int(counts[_place(each)]) for each in trigrams(romanised)}
     seen = sorted((each for each, count in found.items() if count), key=found.__getitem__)
-    return [each for each, count in found.items() if not count][:limit] + seen[:limit]
+    total = accumulate(found[each] for each in seen)
+    within = [
+        each for n, (each, sum_) in enumerate(zip(seen, total, strict=True)) if n < _LEAST or sum_ <= budget
+    ]
+    return [each for each, count in found.items() if not count][:_UNSEEN] + within
 
 
 def shares(query: str, passages: Sequence[str]) -> list[float]:
