@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,11 +75,19 @@ def words(
     pharaoh: Annotated[
         bool, typer.Option("--pharaoh", help="Write lines like 0-0 1-2, no JSON; an empty line for a reject.")
     ] = False,
+    corpus: Annotated[
+        Path | None,
+        typer.Option("--corpus", help="Sentence pairs, in rows like the input; links learnt from them help."),
+    ] = None,
 ) -> None:
     """Link the words of `src` and `tgt` (token lists or strings) per row."""
-    from mtalign.stages import words_rows
+    from mtalign.stages import corpus_statistics, words_rows
 
-    _run(rows, out, config, words_rows, encode=_pharaoh if pharaoh else None)
+    stage: Stage = words_rows
+    if corpus is not None:
+        with opened(str(corpus), sys.stdin.buffer, "rb") as lines:
+            stage = partial(words_rows, statistics=corpus_statistics(lines, str(corpus)))
+    _run(rows, out, config, stage, encode=_pharaoh if pharaoh else None)
 
 
 def _pharaoh(row: dict[str, Any]) -> bytes:

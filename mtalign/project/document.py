@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
-from mtalign.project.features import Comparison, romanise
 from mtalign.project.fragments import apart, parts_of
 from mtalign.project.grammar import pronouns
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
+from mtalign.project.sound import romanise
+from mtalign.project.target import Comparison
 from mtalign.project.weights import Weights, group_of, read_weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, set_aside_aliases, unit_text
