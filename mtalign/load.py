@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtalign.encode import Encoder, RememberedVectors
+    from mtalign.tagger import Tagger
     from mtalign.translate.engine import Engine
     from mtalign.translate.memory import Group, Memory
     from mtalign.translate.terms import Terms
@@ -64,7 +65,7 @@ class Models:
         self._signatures: dict[tuple[str, ...], str] = {}
 
     def find(self, translated: Iterable[str]) -> list[UsedModel]:
-        """Resolve the encoder and the translators into the given languages, without loading weights.
+        """Resolve encoder, annotator, and the translators into the given languages; load no weights.
 
         Raises:
             ModelUnavailable: one of them cannot be had.
@@ -72,6 +73,8 @@ class Models:
         """
         encoder = self.config.encoder
         used = [_used("encoder", self._find(encoder.model), None, encoder.dtype)]
+        if self.config.tagger:
+            used.append(_used("entities", self._find(self.config.tagger), None, "auto"))
         for lang in translated:
             chosen = self._translator(lang)
             used.append(self._used(f"translator {lang}", chosen))
@@ -117,6 +120,13 @@ class Models:
         from mtalign.words import Linker
 
         return Linker(self.encoder, self.config.words)
+
+    @cached_property
+    def tagger(self) -> Tagger | None:
+        """What finds entities in articles that come without any, if a model of its own does."""
+        from mtalign.tagger import Tagger
+
+        return Tagger(self._find(self.config.tagger)) if self.config.tagger else None
 
     @cached_property
     def terms(self) -> Terms:
@@ -222,7 +232,7 @@ class Models:
             f"mtalign:{__version__}",
             f"transformers:{version('transformers')}",
             self._encoder_signature,
-            f"entities:{config.entities}",
+            f"entities:{self._annotator_signature}",
             f"data:{_digest_of('project/weights.json', 'translate/few_shot.json')}",
             *(
                 f"{stage}:{digest(getattr(config, stage))}"
@@ -242,6 +252,13 @@ class Models:
     def _encoder_signature(self) -> str:
         encoder = self._find(self.config.encoder.model)
         return f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(self.config.encoder)}"
+
+    @property
+    def _annotator_signature(self) -> str:
+        if not self.config.tagger:
+            return self.config.entities
+        found = self._find(self.config.tagger)
+        return f"{found.name}#{found.fingerprint}"
 
     def _model_signature(self, chosen: EngineConfig) -> str:
         if isinstance(chosen.options, OpenAIOptions):

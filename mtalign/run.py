@@ -213,10 +213,11 @@ def _parts(signature: str) -> dict[str, str]:
 def _annotate(work: _Work, models: Models) -> None:
     if models.config.entities == "none" or work.source.entities:
         return
-    from mtalign.annotate import spacy_entities
+    from mtalign.annotate import spacy_entities, tagged_entities
 
     with work.timed("annotate"):
-        work.source = spacy_entities(work.source)
+        tagger = models.tagger
+        work.source = tagged_entities(work.source, tagger) if tagger else spacy_entities(work.source)
 
 
 def _translate(works: Sequence[_Work], lang: str, models: Models) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -162,6 +162,40 @@ def outcomes(
                             )
                         )
     return found
+
+
+def print_labelled(
+    annotated: Sequence[tuple[Case, tuple[tuple[Span, str], ...]]],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+) -> None:
+    """Print F1 of exact span and label, all mentions of either language counted, beside its ceiling.
+
+    The ceiling is what the annotators' own choice of mentions allows: as many of a label as both have.
+    """
+    right = {"baseline": 0, "mtalign": 0}
+    kept = dict(right)
+    wanted, most = sum(len(gold) for _, gold in annotated), 0
+    for number, weights in enumerate(folds):
+        own = [pair for pair in annotated if fold(pair[0].group) == number]
+        cases = [case for case, _ in own]
+        made = project_documents([task_of([case]) for case in cases], linker.compare, options, weights)
+        for (case, gold), found, plain in zip(own, made, baselines(cases, linker), strict=True):
+            labels = [mention.entity.label for mention in case.mentions]
+            both = Counter(labels) & Counter(label for _, label in gold)
+            most += both.total()
+            for name, spans in (
+                ("mtalign", [one.entity.span if one.entity else None for one in found]),
+                ("baseline", plain),
+            ):
+                answers = {(span, label) for span, label in zip(spans, labels, strict=True) if span}
+                kept[name] += len(answers)
+                right[name] += len(answers & set(gold))
+    mentions = sum(len(case.mentions) for case, _ in annotated)
+    scores = ", ".join(f"{name} {2 * right[name] / (kept[name] + wanted):.3f}" for name in right)
+    ceiling = 2 * most / (mentions + wanted)
+    print(f"UNER-PUD, exact span and label, F1 over all mentions: {scores}; ceiling {ceiling:.3f}")
 
 
 def baselines(cases: Sequence[Case], linker: Linker) -> list[list[Span | None]]:

@@ -71,7 +71,11 @@ def run(
     ] = None,
     entities: Annotated[
         str | None,
-        typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
+        typer.Option(
+            "--entities",
+            help="Annotate articles that have no entities: none, spacy, or a token-classification model "
+            "(hub:OWNER/NAME@REVISION, or a folder).",
+        ),
     ] = None,
     memory: MemoryOption = None,
     no_memory: NoMemoryOption = False,
@@ -254,14 +258,17 @@ def _write_profile(out: Path, observer: Observer) -> None:
 
 
 def _with_entities(config: Config, entities: str | None) -> Config:
+    from pydantic import ValidationError
+
     from mtalign.config import Config
     from mtalign.errors import UsageError
 
     if entities is None:
         return config
-    if entities not in {"none", "spacy"}:
-        raise UsageError(f"--entities {entities!r}: known are none and spacy")
-    return Config.model_validate({**config.model_dump(), "entities": entities})
+    try:
+        return Config.model_validate({**config.model_dump(), "entities": entities})
+    except ValidationError as error:
+        raise UsageError(f"--entities: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 def _columns(option: str) -> dict[str, str]:
