@@ -25,7 +25,7 @@ from mtalign.project.fragments import apart, in_fragments
 from mtalign.project.grammar import agree as adjective_agrees
 from mtalign.project.grammar import finite_verb, pronouns
 from mtalign.project.rank import ProjectOptions, Ranked, agree
-from mtalign.record import Origin, Projection, Record
+from mtalign.record import Origin, Projection, Record, Rejected
 from mtalign.units import unit_text
 from mtalign.utf16 import Utf16
 from mtalign.words import Linker
@@ -314,3 +314,41 @@ def test_fragments_and_relations_survive_an_export(name: str, tmp_path: Path) ->
     assert target.relations == ()
     report = json.loads((tmp_path / "out" / "export.json").read_text())[name]
     assert (report["held"]["relations"], report["held"]["discontinuous mentions"]) == (1, 2)
+
+
+def test_rows_and_brat_files_may_count_in_utf16(tmp_path: Path) -> None:
+    text = "🎸🎸 Олена and 🎸Kyiv."
+    place = Utf16(text).units
+    olena, kyiv = (place(Span(at, at + len(said))) for said in ("Олена", "Kyiv") for at in [text.index(said)])
+    row = {
+        "id": "a",
+        "text": text,
+        "sentences": [place(Span(0, len(text)))],
+        "entities": [
+            {"id": 1, "start": olena[0], "end": olena[1], "label": "PER", "text": "Олена"},
+            {"id": 2, "start": olena[0], "end": kyiv[1], "label": "X", "fragments": [olena, kyiv]},
+        ],
+        "translations": {
+            "ko": {"text": "🎸키이우", "entities": [{"id": 1, "start": 2, "end": 5, "label": "LOC"}]}
+        },
+    }
+    inside = {**row, "id": "b", "entities": [{"id": 3, "start": 1, "end": 4, "label": "X"}]}
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, (row, inside))), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "b.ann").write_text(f"T1\tLOC {kyiv[0]} {kyiv[1]}\tKyiv\n", encoding="utf-8")
+
+    first, refused = read_articles([str(tmp_path / "rows.jsonl")], "en", utf16=True)
+    assert isinstance(first, Found)
+    article = first.article
+    assert [each.text for each in article.source.entities] == ["Олена", "Олена and 🎸Kyiv"]
+    assert [span.of(text) for span in article.source.entities[1].fragments] == ["Олена", "Kyiv"]
+    assert article.source.sentences[0].span == Span(0, len(text))
+    assert article.translations["ko"].entities[0].text == "키이우"
+    assert isinstance(refused, Rejected)
+    assert "entity '3': UTF-16 offset 1 is inside a character" in refused.reason
+
+    (brat,) = read_articles([str(tmp_path / "b.txt")], "en", utf16=True)
+    assert isinstance(brat, Found)
+    assert brat.article.source.entities[0].text == "Kyiv"
+    (counted,) = read_articles([str(tmp_path / "b.txt")], "en")
+    assert isinstance(counted, Rejected)

@@ -17,6 +17,7 @@ from mtalign.cli.common import (
     JsonOption,
     MemoryOption,
     NoMemoryOption,
+    Offsets,
     chosen_memory,
     languages,
     print_json,
@@ -69,6 +70,10 @@ def run(
         str | None,
         typer.Option("--columns", help="Which column is which field: text=body,id=url,translations.ko=kor"),
     ] = None,
+    offsets: Annotated[
+        Offsets,
+        typer.Option("--offsets", help="How rows and brat files count places: utf16 is JavaScript's way."),
+    ] = Offsets.CODE_POINTS,
     entities: Annotated[
         str | None,
         typer.Option(
@@ -154,7 +159,7 @@ def run(
     remembered = chosen_memory(memory, no_memory)
     models = Models(settings, remembered)
     # Everything that can stop the run as a whole is found out here, before anything is written.
-    read = partial(read_articles, files, home, format, mapped)
+    read = partial(read_articles, files, home, format, mapped, utf16=offsets is Offsets.UTF16)
     plan = read_inputs(files, read(), targets)
     used = models.find(lang for lang in targets if plan.to_translate[lang])
     if dry_run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from mtalign.cli.common import (
     ConfigOption,
     MemoryOption,
     NoMemoryOption,
+    Offsets,
     chosen_memory,
     languages,
     read_config,
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
 Input = Annotated[str, typer.Argument(metavar="IN.jsonl", help="Rows to read, - for standard input.")]
 Output = Annotated[str, typer.Option("--out", "-o", help="Where the rows go, - for standard output.")]
-
-
-class Offsets(str, Enum):
-    """How rows count places in a text."""
-
-    CODE_POINTS = "codepoints"
-    UTF16 = "utf16"
 
 
 def register(app: typer.Typer) -> None:
