@@ -93,6 +93,36 @@ def tagged_entities(document: Document, tagger: Tagger) -> Document:
     return _with_entities(document, spans)
 
 
+def natasha_entities(document: Document) -> Document:
+    """Return a Russian document with the names that natasha (slovnet) finds: PER, LOC, ORG.
+
+    Raises:
+        InvalidDocument: the document is not in Russian.
+        MissingExtra: natasha is not installed.
+    """
+    if document.lang != "ru":
+        raise InvalidDocument(f"document {document.id!r} is in {document.lang!r}; natasha reads Russian")
+    found = (
+        (Span(each.start, each.stop).shift(place.start), each.type)
+        for place in paragraph_spans(document.text)
+        for each in _natasha()(place.of(document.text)).spans
+    )
+    return _with_entities(document, found)
+
+
+@cache
+def _natasha() -> Any:
+    """Load the tagger once. Only numpy computes in it; the package brings its weights."""
+    try:
+        natasha: Any = import_module("natasha")
+    except ImportError as error:
+        raise MissingExtra(
+            f"names in Russian by natasha need its package ({error}); "
+            'install it with: pip install "mtalign[natasha]"'
+        ) from error
+    return natasha.NewsNERTagger(natasha.NewsEmbedding())
+
+
 def _tag(name: str) -> str:
     """Return a model's tag as IOB2 or BIOES write it."""
     if found := _PREFIXED.fullmatch(name):

@@ -23,6 +23,7 @@ from mtalign.check import Limits
 from mtalign.encode import Pooling
 from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
+from mtalign.project.evidence import EvidenceOptions
 from mtalign.project.rank import ProjectOptions
 from mtalign.quality import QualityOptions
 from mtalign.translate.options import CTranslate2Options, OpenAIOptions, TransformersOptions
@@ -140,6 +141,7 @@ class Config(_Frozen):
     align: BeadOptions = BeadOptions()
     words: LinkOptions = LinkOptions()
     project: ProjectOptions = ProjectOptions()
+    evidence: EvidenceOptions = EvidenceOptions()
     check: Limits = Limits()
     quality: QualityOptions = QualityOptions()
 

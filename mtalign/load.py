@@ -6,7 +6,7 @@ that finds all its articles done loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -25,12 +25,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtalign.encode import Encoder, RememberedVectors
+    from mtalign.project.evidence import Evidence
     from mtalign.tagger import Tagger
     from mtalign.translate.engine import Engine
     from mtalign.translate.memory import Group, Memory
     from mtalign.translate.terms import Terms
     from mtalign.translate.translator import Translator
     from mtalign.words import Linker
+
+
+# The Russian tagger that comes as a package; any other name is a model's.
+NATASHA = "natasha"
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Models:
         self._files: dict[str, ModelFiles] = {}
         self._engines: dict[tuple[str, str, object], Engine] = {}
         self._translators: dict[TranslatorConfig, Translator] = {}
+        self._taggers: dict[str, Tagger] = {}
+        self._evidence: dict[str, list[Evidence]] = {}
         self._signatures: dict[tuple[str, ...], str] = {}
 
     def find(self, translated: Iterable[str]) -> list[UsedModel]:
@@ -75,6 +82,8 @@ class Models:
         used = [_used("encoder", self._find(encoder.model), None, encoder.dtype)]
         if self.config.tagger:
             used.append(_used("entities", self._find(self.config.tagger), None, "auto"))
+        if (ner := self.config.evidence.ner) and ner != NATASHA:
+            used.append(_used("evidence", self._find(ner), None, "auto"))
         for lang in translated:
             chosen = self._translator(lang)
             used.append(self._used(f"translator {lang}", chosen))
@@ -124,9 +133,50 @@ class Models:
     @cached_property
     def tagger(self) -> Tagger | None:
         """What finds entities in articles that come without any, if a model of its own does."""
+        return self._load_tagger(self.config.tagger) if self.config.tagger else None
+
+    def evidence(self, lang: str) -> list[Evidence]:
+        """Return what else than the ranker speaks for spans in a language, as the configuration has it."""
+        if lang not in self._evidence:
+            self._evidence[lang] = list(self._load_evidence(lang))
+        return self._evidence[lang]
+
+    def _load_evidence(self, lang: str) -> Iterator[Evidence]:
+        from mtalign.annotate import natasha_entities, tagged_entities
+        from mtalign.project.evidence import EngineScores, MarkedTranslations, TaggedNames
+
+        chosen = self.config.evidence
+        if chosen.ner == NATASHA:
+            if lang == "ru":
+                yield TaggedNames(natasha_entities, chosen.ner_weight)
+        elif chosen.ner is not None:
+            tagger = self._load_tagger(chosen.ner)
+            yield TaggedNames(lambda document: tagged_entities(document, tagger), chosen.ner_weight)
+        if chosen.score:
+            engine = self.engine(lang)
+            if not engine.capabilities.score:
+                raise ConfigError(f"evidence.score: the engine of {lang!r} cannot score translations")
+            yield EngineScores(engine, chosen.score)
+        if chosen.markers:
+            yield MarkedTranslations(self._translate_plainly, chosen.markers, self.config.project.accept)
+
+    def _translate_plainly(self, sentences: Sequence[str], source: str, target: str) -> list[str]:
+        """Return the engine's first translation of each sentence; none for a sentence over its limit."""
+        engine = self.engine(target)
+        fits = [
+            engine.count_tokens(each, source, target) <= engine.limit(source, target) for each in sentences
+        ]
+        made = iter(
+            engine.translate([each for each, may in zip(sentences, fits, strict=True) if may], source, target)
+        )
+        return [next(made)[0].text if may else "" for may in fits]
+
+    def _load_tagger(self, name: str) -> Tagger:
         from mtalign.tagger import Tagger
 
-        return Tagger(self._find(self.config.tagger)) if self.config.tagger else None
+        if name not in self._taggers:
+            self._taggers[name] = Tagger(self._find(name))
+        return self._taggers[name]
 
     @cached_property
     def terms(self) -> Terms:
@@ -238,6 +288,7 @@ class Models:
                 f"{stage}:{digest(getattr(config, stage))}"
                 for stage in ("align", "words", "project", "check")
             ),
+            f"evidence:{digest(config.evidence)}{self._evidence_signature}",
             f"quality:{digest(config.quality)}/{_digest_of('quality.json')}",
         ]
         if langs:
@@ -252,6 +303,13 @@ class Models:
     def _encoder_signature(self) -> str:
         encoder = self._find(self.config.encoder.model)
         return f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(self.config.encoder)}"
+
+    @property
+    def _evidence_signature(self) -> str:
+        ner = self.config.evidence.ner
+        if ner is None:
+            return ""
+        return f"/natasha:{version('natasha')}" if ner == NATASHA else f"/{self._find(ner).fingerprint}"
 
     @property
     def _annotator_signature(self) -> str:

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 # The parts of a signature that belong to one stage each, beside those of the languages translated into. All
 # other parts (versions, the encoder, the annotator) concern the whole record.
-_OWN = frozenset({"align", "words", "project", "check", "quality", "terms", *LANGUAGES})
+_OWN = frozenset({"align", "words", "project", "evidence", "check", "quality", "terms", *LANGUAGES})
 
 # What translations come from beside their engine: terms, and the checks that choose among hypotheses.
 _OF_TRANSLATION = frozenset({"terms", "check"})
@@ -272,7 +272,9 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
     projections = _projected(work, earlier) if earlier else None
     if projections is None:
         with work.timed("project"):
-            made = project_documents(list(tasks.values()), models.linker.compare, models.config.project)
+            made = project_documents(
+                list(tasks.values()), models.linker.compare, models.config.project, evidence=models.evidence
+            )
         projections = dict(zip(targets, made, strict=True))
     quality = _estimated(work, earlier) if earlier else None
     if quality is None:
@@ -358,7 +360,7 @@ def _projected(work: _Work, earlier: Record) -> dict[str, tuple[Projection, ...]
 
     All or none: the linker centres each language on all that it is given together.
     """
-    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project") else None
+    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project", "evidence") else None
 
 
 def _unchanged(work: _Work, earlier: Record, *stages: str) -> bool:

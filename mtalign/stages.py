@@ -312,7 +312,8 @@ def project_rows(*, utf16: bool = False) -> Stage:
     def stage(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
         tasks = [_attempt(partial(_project_task, utf16=utf16), row, models) for row in rows]
         good = [task for task in tasks if isinstance(task, Task)]
-        results = iter(project_documents(good, models.linker.compare, models.config.project))
+        made = project_documents(good, models.linker.compare, models.config.project, evidence=models.evidence)
+        results = iter(made)
         return [
             _projection_row(row, task, next(results), utf16=utf16) if isinstance(task, Task) else task
             for row, task in zip(rows, tasks, strict=True)

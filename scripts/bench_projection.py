@@ -14,7 +14,7 @@ import argparse
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -25,12 +25,14 @@ from projection_data import Case, read_cases
 from ranker_examples import FOLDS, fold
 
 from mtalign.alignment import Bead
+from mtalign.annotate import natasha_entities
 from mtalign.document import Document, Entity, Sentence, Span
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
 from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
 from mtalign.models import resolve
 from mtalign.project.document import Task, project_documents
+from mtalign.project.evidence import Evidence, TaggedNames
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
 from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
@@ -52,6 +54,9 @@ class Remembering:
             self._known |= dict(zip(new, self._encoder.token_vectors(new, layers), strict=True))
             self.seconds += time.perf_counter() - start
         return [self._known[text] for text in texts]
+
+
+Hears = Callable[[str], Sequence[Evidence]]
 
 
 @dataclass(frozen=True)
@@ -119,9 +124,13 @@ def task_of(cases: Sequence[Case]) -> Task:
 
 
 def outcomes(
-    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+    cases: Sequence[Case],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+    evidence: Hears | None = None,
 ) -> list[Outcome]:
-    """Project all cases, each article by its fold's weights."""
+    """Project all cases, each article by its fold's weights, with other evidence if given."""
     found = []
     for number, weights in enumerate(folds):
         articles = [
@@ -136,7 +145,9 @@ def outcomes(
             bundle = articles[at : at + 64]
             for own, made in zip(
                 bundle,
-                project_documents([task_of(own) for own in bundle], linker.compare, options, weights),
+                project_documents(
+                    [task_of(own) for own in bundle], linker.compare, options, weights, evidence
+                ),
                 strict=True,
             ):
                 by_id = {each.source: each for each in made}
@@ -224,6 +235,19 @@ def baseline(entity: Span, source: UnitText, target: UnitText, compared: Compari
     if not linked:
         return None
     return Span(target.units[min(linked)].span.start, target.units[max(linked)].span.end)
+
+
+def print_natasha(
+    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+) -> None:
+    """Print exact spans of the Russian sets without and with natasha's names as evidence, by its weight."""
+    russian = [case for case in cases if case.lang == "ru"]
+    for weight in (0.0, 0.5, 1.0, 2.0):
+        found = outcomes(
+            russian, linker, folds, options, lambda _, weight=weight: [TaggedNames(natasha_entities, weight)]
+        )
+        print(f"natasha's names, weight {weight}")
+        print_accuracy(found)
 
 
 def print_accuracy(found: Sequence[Outcome]) -> None:

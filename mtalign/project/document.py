@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
+from mtalign.project.evidence import Evidence, weigh
 from mtalign.project.fragments import apart, parts_of
 from mtalign.project.grammar import pronouns
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
@@ -50,6 +51,7 @@ def project_documents(
     compare: Compare,
     options: ProjectOptions | None = None,
     weights: Mapping[str, Weights] | None = None,
+    evidence: Callable[[str], Sequence[Evidence]] | None = None,
 ) -> list[tuple[Projection, ...]]:
     """Return, for each task, one projection per source entity, in the order of the entities.
 
@@ -64,6 +66,7 @@ def project_documents(
         compare: compares the units of each pair of texts (source, target); called at most twice.
         options: thresholds.
         weights: the ranker's weights by group of languages, instead of those that come with mtalign.
+        evidence: returns what else speaks for spans in a language; it is heard inside an entity's own bead.
     """
     weights = weights or read_weights()
     options = options or ProjectOptions()
@@ -74,6 +77,9 @@ def project_documents(
         made = {each.source: each for each in _without_passage(task)}
         comparisons = [next(compared) for _ in own]
         ranked = [_rank(*each, weights) for each in zip(own, comparisons, strict=True)]
+        if evidence and (heard := evidence(task.target.lang)):
+            weighed = iter(weigh([each for one in ranked for each in one], task.source, task.target, heard))
+            ranked = [[next(weighed) for _ in one] for one in ranked]
         ranked = _agreed(ranked, task, options)
         for passage, comparison, each in zip(own, comparisons, ranked, strict=True):
             settled = {one.source: one for one in settle(each, task.target.text, options)}
