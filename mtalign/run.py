@@ -97,6 +97,14 @@ def process_articles(
     return [work.failure or work.made() for work in works]
 
 
+def tasks_of(record: Record) -> dict[str, Task]:
+    """Return what was projected in a record, by target language."""
+    return {
+        lang: Task(record.source, target, record.beads[pair_key(record.source.lang, lang)])
+        for lang, target in record.targets.items()
+    }
+
+
 def missing(article: Article, targets: Iterable[str]) -> list[str]:
     """Return the target languages that no human translation is supplied for."""
     return [lang for lang in targets if lang not in article.translations]

@@ -25,6 +25,7 @@ from mtalign.document import Document, Entity, Relation, Span
 from mtalign.errors import InputError, UnknownLanguage, UsageError
 from mtalign.hmm import StatisticalLinks
 from mtalign.languages import language
+from mtalign.project.baseline import baseline_documents
 from mtalign.project.document import Task, project_documents
 from mtalign.record import Projection, Rejected, pair_key
 from mtalign.segment import segment, split_sentences
@@ -301,10 +302,11 @@ def _as_units(words: list[str] | str, lang: str) -> UnitText:
     return UnitText(lang, " ".join(words), tuple(found))
 
 
-def project_rows(*, utf16: bool = False) -> Stage:
+def project_rows(*, utf16: bool = False, baseline: bool = False) -> Stage:
     """Return the stage that carries the entities of `src` over into `tgt`; long texts are aligned first.
 
     Args:
+        baseline: by word links alone, as measurements compare with.
         utf16: `start`, `end` and `fragments` are counted in UTF-16 units, not code points, both in the rows
             given and in those returned.
     """
@@ -312,8 +314,12 @@ def project_rows(*, utf16: bool = False) -> Stage:
     def stage(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
         tasks = [_attempt(partial(_project_task, utf16=utf16), row, models) for row in rows]
         good = [task for task in tasks if isinstance(task, Task)]
-        made = project_documents(good, models.linker.compare, models.config.project, evidence=models.evidence)
-        results = iter(made)
+        compare = models.linker.compare
+        results = iter(
+            baseline_documents(good, compare)
+            if baseline
+            else project_documents(good, compare, models.config.project, evidence=models.evidence)
+        )
         return [
             _projection_row(row, task, next(results), utf16=utf16) if isinstance(task, Task) else task
             for row, task in zip(rows, tasks, strict=True)

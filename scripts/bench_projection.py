@@ -31,12 +31,13 @@ from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
 from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
 from mtalign.models import resolve
+from mtalign.project.baseline import baseline_span
 from mtalign.project.document import Task, project_documents
 from mtalign.project.evidence import Evidence, TaggedNames
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
 from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
-from mtalign.words import Comparison, Linker, TokenEncoder, links_of
+from mtalign.words import Linker, TokenEncoder, links_of
 
 
 class Remembering:
@@ -213,7 +214,7 @@ def baselines(cases: Sequence[Case], linker: Linker) -> list[list[Span | None]]:
     """Return the baseline's span for every mention of every case."""
     pairs = [units_of(case) for case in cases]
     return [
-        [baseline(mention.entity.span, *pair, compared) for mention in case.mentions]
+        [baseline_span(mention.entity.span, *pair, compared) for mention in case.mentions]
         for case, pair, compared in zip(cases, pairs, linker.compare(pairs), strict=True)
     ]
 
@@ -222,19 +223,6 @@ def units_of(case: Case) -> tuple[UnitText, UnitText]:
     """Return both texts in units."""
     source = unit_text(case.source, "en")
     return source, set_aside_aliases(unit_text(case.target, case.lang), source)
-
-
-def baseline(entity: Span, source: UnitText, target: UnitText, compared: Comparison) -> Span | None:
-    """Project by the best link of each unit: from the first to the last unit linked."""
-    rows = [
-        n for n, unit in enumerate(source.units) if unit.span.overlaps(entity) and compared.links[n].any()
-    ]
-    linked = {int(compared.links[n].argmax()) for n in rows}
-    while linked and target.units[max(linked)].particle:
-        linked.remove(max(linked))
-    if not linked:
-        return None
-    return Span(target.units[min(linked)].span.start, target.units[max(linked)].span.end)
 
 
 def print_natasha(
