@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace as with_options
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,9 +28,9 @@ from mtalign.project.grammar import agree as adjective_agrees
 from mtalign.project.grammar import finite_verb, pronouns
 from mtalign.project.rank import ProjectOptions, Ranked, agree
 from mtalign.record import Origin, Projection, Record, Rejected
-from mtalign.units import unit_text
+from mtalign.units import UnitText, unit_text
 from mtalign.utf16 import Utf16
-from mtalign.words import Linker
+from mtalign.words import Comparison, Linker, sound_likeness
 
 
 @pytest.fixture(scope="session")
@@ -352,3 +354,27 @@ def test_rows_and_brat_files_may_count_in_utf16(tmp_path: Path) -> None:
     assert brat.article.source.entities[0].text == "Kyiv"
     (counted,) = read_articles([str(tmp_path / "b.txt")], "en")
     assert isinstance(counted, Rejected)
+
+
+def test_five_hundred_mentions_in_one_sentence() -> None:
+    names = [f"{number:04o}" for number in range(0, 4000, 8)]
+    ours, theirs = (
+        ["".join(table[2 * int(digit) : 2 * int(digit) + 2] for digit in name).capitalize() for name in names]
+        for table in ("kamorilovitasone", "камориловитасоне")
+    )
+    (made,) = project_documents(
+        [task(", ".join(ours) + " met.", ours, ", ".join(theirs) + " встретились.", "ru")], alike
+    )
+    assert [each.entity and each.entity.text for each in made] == theirs
+
+
+def alike(pairs: Sequence[tuple[UnitText, UnitText]]) -> list[Comparison]:
+    """Compare units as an encoder would to whom the n-th means the n-th."""
+    found = []
+    for left, right in pairs:
+        sizes = len(left.units), len(right.units)
+        same = np.eye(*sizes, dtype=np.float32)
+        sound = sound_likeness(left.words(), right.words())
+        vectors = [np.eye(size, max(sizes), dtype=np.float32) for size in sizes]
+        found.append(Comparison(same, same, sound, *vectors))
+    return found
