@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from mtalign.device import DType, choose_device, choose_dtype
 from mtalign.errors import ModelUnavailable
 from mtalign.models import ModelFiles
-from mtalign.windows import DType, batches, choose_dtype, forward, split, window_size
+from mtalign.windows import batches, forward, split, window_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,10 +57,9 @@ class Encoder:
         dtype: DType = "auto",
         batch_tokens: int = 4096,
     ) -> None:
-        import torch
         from transformers import AutoModel, AutoTokenizer
 
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = choose_device()
         self._dtype = choose_dtype(dtype, self._device)
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(files.path)
