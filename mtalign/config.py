@@ -20,6 +20,7 @@ from pydantic import (
 
 from mtalign.align.beads import BeadOptions
 from mtalign.check import Limits
+from mtalign.device import DType
 from mtalign.encode import Pooling
 from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
@@ -30,7 +31,6 @@ from mtalign.translate.options import CTranslate2Options, OpenAIOptions, Transfo
 from mtalign.translate.rerank import RankWeights
 from mtalign.translate.terms import Pattern
 from mtalign.translate.translator import DEFAULT_LADDER, Rung
-from mtalign.windows import DType
 from mtalign.words import LinkOptions
 
 DEFAULT = "default"

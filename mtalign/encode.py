@@ -7,13 +7,15 @@ model's window are read in overlapping windows, never cut short. Decoder-only mo
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from mtalign.device import DType, choose_device, choose_dtype
 from mtalign.errors import ModelUnavailable
 from mtalign.models import ModelFiles
-from mtalign.windows import DType, batches, choose_dtype, forward, split, window_size
+from mtalign.windows import batches, forward, split, window_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,8 @@ class TokenVectors:
 class Encoder:
     """Turns texts into vectors. Loading happens on construction; the weights are shared by both uses.
 
+    Several threads may use one encoder; their calls are served one after the other.
+
     Args:
         files: the checkpoint.
         prefix: put before every text for sentence vectors (e5 wants `query: `), not for token vectors.
@@ -53,10 +57,9 @@ class Encoder:
         dtype: DType = "auto",
         batch_tokens: int = 4096,
     ) -> None:
-        import torch
         from transformers import AutoModel, AutoTokenizer
 
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = choose_device()
         self._dtype = choose_dtype(dtype, self._device)
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(files.path)
@@ -76,6 +79,9 @@ class Encoder:
         self._batch_tokens = batch_tokens
         self._window = window_size(self._tokenizer, self._model)
         self._shallow: dict[int, Any] = {}
+        # One thread chooses among translations while another aligns; neither a fast tokenizer nor the
+        # recording of hidden states may be used by two at once.
+        self._lock = threading.Lock()
         dtype_name = str(self._dtype).removeprefix("torch.")
         self.signature = (
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
@@ -89,11 +95,13 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per text: float32, texts x dim."""
-        return self._encode([self._prefix + text for text in texts])
+        with self._lock:
+            return self._encode([self._prefix + text for text in texts])
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per search query, for comparison with those of `encode`."""
-        return self._encode([self._query_prefix + text for text in texts])
+        with self._lock:
+            return self._encode([self._query_prefix + text for text in texts])
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         import numpy as np
@@ -119,10 +127,14 @@ class Encoder:
 
         The model runs only as deep as the last layer asked for. Special tokens are left out.
         """
-        import numpy as np
-
         if not texts:
             return []
+        with self._lock:
+            return self._token_vectors(texts, layers)
+
+    def _token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
+        import numpy as np
+
         model = self._first_layers(max(layers))
         coded = self._tokenizer(
             list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False
@@ -171,6 +183,14 @@ class Encoder:
         return self._shallow[depth]
 
 
+class SentenceEncoder(Protocol):
+    """What makes sentence vectors: an `Encoder`, or what stands for one."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one L2-normalised vector per text: float32, texts x dim."""
+        ...
+
+
 class RememberedVectors:
     """Sentence vectors of an encoder, the latest of them kept: one sentence is often asked for again.
 
@@ -178,7 +198,7 @@ class RememberedVectors:
     before it is judged.
     """
 
-    def __init__(self, encoder: Encoder, size: int = 10_000) -> None:
+    def __init__(self, encoder: SentenceEncoder, size: int = 10_000) -> None:
         self._encoder = encoder
         self._size = size
         self._vectors: dict[str, NDArray[np.float32]] = {}
@@ -190,11 +210,18 @@ class RememberedVectors:
         known = {text: self._vectors.pop(text) for text in dict.fromkeys(texts) if text in self._vectors}
         new = [text for text in dict.fromkeys(texts) if text not in known]
         # Copies, so that a vector does not keep all that were made with it; the latest stand last.
-        known |= {text: vector.copy() for text, vector in zip(new, self._encoder.encode(new), strict=True)}
+        made = self._encoder.encode(new) if new else ()
+        known |= {text: vector.copy() for text, vector in zip(new, made, strict=True)}
         self._vectors |= known
         for text in list(self._vectors)[: max(0, len(self._vectors) - self._size)]:
             del self._vectors[text]
         return np.stack([known[text] for text in texts])
+
+    def take(self) -> RememberedVectors:
+        """Return another one that remembers what this one does; this one begins anew."""
+        taken = RememberedVectors(self._encoder, self._size)
+        taken._vectors, self._vectors = self._vectors, {}
+        return taken
 
 
 def _mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

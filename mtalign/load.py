@@ -6,6 +6,7 @@ that finds all its articles done loads nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -24,6 +25,9 @@ from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mtalign.encode import Encoder, RememberedVectors
     from mtalign.project.evidence import Evidence
     from mtalign.tagger import Tagger
@@ -34,6 +38,11 @@ if TYPE_CHECKING:
     from mtalign.words import Linker
 
 
+# PyTorch keeps the kernels made for the last 1,024 shapes of a batch, twice over. Batches of text hardly ever
+# have the same shape again, so that all this costs is memory: half a megabyte a shape. These variables are
+# read as its libraries are loaded.
+_KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+_KERNELS_KEPT = "64"
 # The Russian tagger that comes as a package; any other name is a model's.
 NATASHA = "natasha"
 
@@ -62,6 +71,8 @@ class Models:
 
     def __init__(self, config: Config, memory: Path | None = None) -> None:
         """Name the models of a configuration; `memory` is the file that remembers translations."""
+        for name in _KERNEL_CACHES:
+            os.environ.setdefault(name, _KERNELS_KEPT)
         self.config = config
         self._memory_path = memory
         self._files: dict[str, ModelFiles] = {}
@@ -121,7 +132,7 @@ class Models:
         """Sentence vectors of the same encoder, the latest of them remembered."""
         from mtalign.encode import RememberedVectors
 
-        return RememberedVectors(self.encoder)
+        return RememberedVectors(_EncoderOnUse(self))
 
     @cached_property
     def linker(self) -> Linker:
@@ -204,7 +215,7 @@ class Models:
     def may_remember(self, source: str, target: str) -> bool:
         """Say whether the memory holds translations between two languages by our model or by people.
 
-        No engine is loaded for that, and no memory is made.
+        No engine is looked at for that, and no memory is made.
         """
         if self._memory_path is None or not self._memory_path.is_file():
             return False
@@ -256,13 +267,19 @@ class Models:
 
     def _load_engine(self, chosen: EngineConfig) -> Engine:
         from mtalign.translate import ctranslate2, openai, transformers
+        from mtalign.translate.lazy import LazyEngine
 
-        if isinstance(chosen.options, OpenAIOptions):
-            return openai.load_engine(chosen.model, chosen.options)
+        options = chosen.options
+        if isinstance(options, OpenAIOptions):
+            return openai.load_engine(chosen.model, options)
         files = self._find(chosen.model)
-        if isinstance(chosen.options, CTranslate2Options):
-            return ctranslate2.load_engine(files, chosen.options)
-        return transformers.load_engine(files, chosen.options)
+        if isinstance(options, CTranslate2Options):
+            known = ctranslate2.profile(files, options)
+            if known is None:
+                return ctranslate2.load_engine(files, options)
+            return LazyEngine(known, lambda: ctranslate2.load_engine(files, options))
+        known = transformers.profile(files, options)
+        return LazyEngine(known, lambda: transformers.load_engine(files, options))
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
@@ -338,6 +355,16 @@ class Models:
                 f"of its own; add translate.{lang} (or translate.default) to it"
             )
         return chosen
+
+
+class _EncoderOnUse:
+    """The encoder of a configuration, loaded when the first text is to be encoded."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._models.encoder.encode(texts)
 
 
 def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -> UsedModel:

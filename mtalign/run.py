@@ -35,6 +35,7 @@ from mtalign.store import Made
 from mtalign.translate.document import translate_documents
 
 if TYPE_CHECKING:
+    from mtalign.encode import RememberedVectors
     from mtalign.load import Models
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,20 @@ def process_articles(
 ) -> list[Made | Exception]:
     """Take articles through every stage together; return a record, or what went wrong, for each in order.
 
+    It is `begin_articles` and `finish_articles`, one after the other.
+    """
+    return list(finish_articles(begin_articles(articles, targets, models, known, home), targets, models))
+
+
+def begin_articles(
+    articles: Sequence[Article],
+    targets: Sequence[str],
+    models: Models,
+    known: Sequence[Made | None] = (),
+    home: str | None = None,
+) -> Begun:
+    """Segment, annotate and translate articles together: what the engine is needed for.
+
     Args:
         articles: the articles.
         targets: target languages.
@@ -93,8 +108,20 @@ def process_articles(
     _each(works, lambda work: _begin(work, targets, models))
     for lang in targets:
         _translate([work for work in works if not work.failure and lang not in work.targets], lang, models)
-    _each(works, lambda work: _finish(work, targets, models))
-    return [work.failure or work.made() for work in works]
+    return Begun(works, None if all(work.failure for work in works) else models.vectors.take())
+
+
+def finish_articles(begun: Begun, targets: Sequence[str], models: Models) -> Iterator[Made | Exception]:
+    """Align, project, estimate and check, one article after the other; yield what became of each, in order.
+
+    May run in another thread while `begin_articles` works on the next articles, but not in two at once.
+
+    Raises:
+        UsageError: nothing can be done for any article.
+    """
+    for work in begun.works:
+        _each([work], lambda work: _finish(work, targets, models, begun.vectors))
+        yield work.failure or work.made()
 
 
 def tasks_of(record: Record) -> dict[str, Task]:
@@ -113,6 +140,18 @@ def missing(article: Article, targets: Iterable[str]) -> list[str]:
 def content_hash(article: Article) -> str:
     """Return a digest of everything in the article: text, entities, translations."""
     return hashlib.sha256(encode_json(article)).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Articles on their way, translated.
+
+    `vectors` are those of their sentences, as far as choosing translations took them: none come from other
+    articles, so that no rounding in a record depends on what was worked on before or at the same time.
+    """
+
+    works: Sequence[_Work]
+    vectors: RememberedVectors | None
 
 
 @dataclass
@@ -264,7 +303,7 @@ def _foreign(works: Sequence[_Work], error: UsageError) -> bool:
     )
 
 
-def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
+def _finish(work: _Work, targets: Sequence[str], models: Models, vectors: RememberedVectors | None) -> None:
     """Align, project and check."""
     earlier = work.known.record if work.known and work.same else None
     work.targets = {lang: work.targets[lang] for lang in targets}
@@ -287,7 +326,7 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
     quality = _estimated(work, earlier) if earlier else None
     if quality is None:
         with work.timed("quality"):
-            quality = _estimate(tasks, models)
+            quality = _estimate(tasks, models, vectors)
     known = [issue for lang in targets for issue in work.translated.get(lang, ())]
     with work.timed("check"):
         found = find_issues(
@@ -350,11 +389,13 @@ def _is_about_order(issue: Issue, left: str, right: str, work: _Work) -> bool:
     return issue.kind == NON_MONOTONE and issue.lang == right and left == work.source.lang
 
 
-def _estimate(tasks: Mapping[str, Task], models: Models) -> dict[str, tuple[float | None, ...]]:
+def _estimate(
+    tasks: Mapping[str, Task], models: Models, vectors: RememberedVectors | None
+) -> dict[str, tuple[float | None, ...]]:
     """Estimate the quality of the translations of an article, if that is wanted."""
-    if not models.config.quality.estimate:
+    if not models.config.quality.estimate or vectors is None:
         return {}
-    made = estimate_documents(list(tasks.values()), models.linker.compare, models.vectors)
+    made = estimate_documents(list(tasks.values()), models.linker.compare, vectors)
     return dict(zip(tasks, made, strict=True))
 
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mtalign.device import DType, choose_device, choose_dtype
 from mtalign.errors import ModelUnavailable
 from mtalign.models import ModelFiles
-from mtalign.windows import DType, batches, choose_dtype, forward, split, window_size
+from mtalign.windows import batches, forward, split, window_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,10 +38,9 @@ class Tagger:
     """
 
     def __init__(self, files: ModelFiles, *, dtype: DType = "auto", batch_tokens: int = 4096) -> None:
-        import torch
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = choose_device()
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(files.path)
             self._model, report = AutoModelForTokenClassification.from_pretrained(

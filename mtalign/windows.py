@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-
-DType = Literal["auto", "float32", "bfloat16"]
 
 # Tokens that two neighbouring windows of a long text share, so that no token lacks context on both sides.
 _OVERLAP = 64
@@ -55,17 +53,6 @@ def forward(model: Any, tokenizer: Any, batch: Sequence[Window], **options: bool
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=model.device)
     with torch.inference_mode():
         return model(input_ids=ids, attention_mask=mask, **options), mask
-
-
-def choose_dtype(dtype: DType, device: torch.device) -> torch.dtype:
-    """Return the number format: `auto` takes bfloat16 where the processor multiplies in it."""
-    import torch
-
-    if dtype == "auto":
-        # Without hardware support, bfloat16 on a processor is slower than float32, not faster.
-        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return torch.bfloat16 if device.type == "cuda" or supported() else torch.float32
-    return torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
 
 def window_size(tokenizer: Any, model: Any) -> int:

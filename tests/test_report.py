@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -22,8 +23,7 @@ from mtalign.record import Issue, Origin, Projection, Record, Rejected
 from mtalign.report.article import article_anchor, article_view
 from mtalign.report.markup import Close, Open, nest, plain, visible, worded
 from mtalign.report.overview import Tally, overview, tally
-from mtalign.report.page import Shown, label_hues, render_article
-from mtalign.report.page import render as render_shown
+from mtalign.report.page import Shown, label_hues, render_body
 from mtalign.report.write import write_report
 
 # --- Records in the notation of the task ---
@@ -209,7 +209,10 @@ def parse(html: str) -> Node:
 
 
 def render(records: Iterable[Record], rejected: Sequence[Rejected], title: str) -> str:
-    return render_shown([Shown(each) for each in records], rejected, title)
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "report.html"
+        write_report([Shown(each) for each in records], rejected, out, title)
+        return out.read_bytes().decode("utf-8")
 
 
 def page(*records: Record, rejected: Sequence[Rejected] = (), title: str = "Run") -> Node:
@@ -716,6 +719,6 @@ def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
 
 
 def test_one_article_is_also_a_fragment() -> None:
-    fragment = render_article(article_view(record()), label_hues(["LOC", "PER", "ORG"]))
-    assert fragment.strip() in render([record()], [], "Run")
-    assert_exact(parse(fragment), record())
+    body = render_body([article_view(record())], label_hues(["LOC", "PER", "ORG"]))
+    assert body.html.strip() in render([record()], [], "Run")
+    assert_exact(parse(body.html), record())

@@ -111,7 +111,8 @@ def _inside(folder: Path, format: str | None) -> list[str]:
     suffixes = (
         {".txt"} if format == "brat" else {end for end, name in SUFFIXES.items() if format in {None, name}}
     )
-    files = sorted(each for each in folder.iterdir() if each.suffix in suffixes and each.is_file())
+    # Links that lead nowhere and pipes are kept too: they are refused when they are read, by name.
+    files = sorted(each for each in folder.iterdir() if each.suffix in suffixes and not each.is_dir())
     alone = [str(each) for each in files if each.suffix != ".ann" or not each.with_suffix(".txt").is_file()]
     if not alone:
         raise UsageError(f"folder {folder} has no {' or '.join(sorted(suffixes))} file in it")
@@ -159,6 +160,8 @@ def _read(name: str, format: str | None, options: Options) -> Iterator[Found | R
             found = parquet.read_hub(name, options)
         else:
             path = Path(name)
+            if not path.is_file() and not path.is_dir():
+                raise InputError(f"{path.name} is gone, or is no file: a pipe, or a link that leads nowhere")
             found = _READERS[format or _format_of(path)](path, options)
         for each in found:
             yield _checked(each) if isinstance(each, Found) else each
