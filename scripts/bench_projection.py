@@ -206,6 +206,7 @@ def print_labelled(
     linker: Linker,
     folds: Sequence[dict[str, Weights]],
     options: ProjectOptions,
+    evidence: Hears | None = None,
 ) -> None:
     """Print F1 of exact span and label, all mentions of either language counted, beside its ceiling.
 
@@ -217,7 +218,9 @@ def print_labelled(
     for number, weights in enumerate(folds):
         own = [pair for pair in annotated if fold(pair[0].group) == number]
         cases = [case for case, _ in own]
-        made = project_documents([task_of([case]) for case in cases], linker.compare, options, weights)
+        made = project_documents(
+            [task_of([case]) for case in cases], linker.compare, options, weights, evidence
+        )
         for (case, gold), found, plain in zip(own, made, baselines(cases, linker), strict=True):
             labels = [mention.entity.label for mention in case.mentions]
             both = Counter(labels) & Counter(label for _, label in gold)
@@ -251,16 +254,23 @@ def units_of(case: Case) -> tuple[UnitText, UnitText]:
 
 
 def print_natasha(
-    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+    cases: Sequence[Case],
+    annotated: Sequence[tuple[Case, tuple[tuple[Span, str], ...]]],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
 ) -> None:
-    """Print exact spans of the Russian sets without and with natasha's names as evidence, by its weight."""
+    """Print the Russian sets without and with natasha's names as evidence, by its weight."""
     russian = [case for case in cases if case.lang == "ru"]
     for weight in (0.0, 0.5, 1.0, 2.0):
-        found = outcomes(
-            russian, linker, folds, options, lambda _, weight=weight: [TaggedNames(natasha_entities, weight)]
-        )
+        names = TaggedNames(natasha_entities, weight)
+
+        def hears(_: str, names: TaggedNames = names) -> Sequence[Evidence]:
+            return [names]
+
         print(f"natasha's names, weight {weight}")
-        print_accuracy(found)
+        print_accuracy(outcomes(russian, linker, folds, options, hears))
+        print_labelled(annotated, linker, folds, options, hears)
 
 
 def print_accuracy(found: Sequence[Outcome]) -> None:
@@ -448,9 +458,10 @@ def main() -> None:
     linker, chosen = Linker(remembering), ProjectOptions(consistency=options.consistency)
     weights = read_folds(options.folds)
     found = run(cases, remembering, options.folds, chosen)
-    print_labelled(read_independent(options.data), linker, weights, chosen)
+    annotated = read_independent(options.data)
+    print_labelled(annotated, linker, weights, chosen)
     if options.natasha:
-        print_natasha(cases, linker, weights, chosen)
+        print_natasha(cases, annotated, linker, weights, chosen)
     if options.plot:
         options.plot.write_text(reliability_svg(found), encoding="utf-8")
     if options.list_uner:
