@@ -9,8 +9,10 @@ import pytest
 from checkpoints import name_tagger
 
 from mtalign.annotate import tagged_entities
+from mtalign.config import Config
 from mtalign.document import Document
 from mtalign.errors import InvalidDocument, ModelUnavailable
+from mtalign.load import Models
 from mtalign.models import ModelFiles
 from mtalign.segment import segment
 from mtalign.tagger import Tagger, TokenTags
@@ -99,3 +101,16 @@ def test_a_model_without_a_trained_head_is_refused(files: ModelFiles, tmp_path: 
     AutoTokenizer.from_pretrained(files.path).save_pretrained(tmp_path)
     with pytest.raises(ModelUnavailable, match="does not classify tokens"):
         Tagger(ModelFiles("test:headless", tmp_path, "seed-0"))
+
+
+def test_the_configuration_names_the_tagger(files: ModelFiles) -> None:
+    encoder = {"model": "starter:e5-small"}
+    models = Models(Config.model_validate({"encoder": encoder, "entities": str(files.path)}))
+    assert [each.role for each in models.find([])] == ["encoder", "entities"]
+    assert models.tagger is not None
+    found = tagged_entities(segment(Document("d", "en", "Kyiv fell.")), models.tagger)
+    assert marked(found) == "[Kyiv]LOC fell."
+    plain = Models(Config.model_validate({"encoder": encoder}))
+    assert plain.tagger is None
+    assert plain.signature([]) != models.signature([])
+    assert Config.model_validate({"encoder": encoder, "entities": "hub:owner/ner@main"}).tagger
