@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -25,16 +25,19 @@ from projection_data import Case, read_cases
 from ranker_examples import FOLDS, fold
 
 from mtalign.alignment import Bead
+from mtalign.annotate import natasha_entities
 from mtalign.document import Document, Entity, Sentence, Span
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
 from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
 from mtalign.models import resolve
+from mtalign.project.baseline import baseline_span
 from mtalign.project.document import Task, project_documents
+from mtalign.project.evidence import Evidence, TaggedNames
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
 from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
-from mtalign.words import Comparison, Linker, TokenEncoder, links_of
+from mtalign.words import Linker, TokenEncoder, links_of
 
 
 class Remembering:
@@ -52,6 +55,9 @@ class Remembering:
             self._known |= dict(zip(new, self._encoder.token_vectors(new, layers), strict=True))
             self.seconds += time.perf_counter() - start
         return [self._known[text] for text in texts]
+
+
+Hears = Callable[[str], Sequence[Evidence]]
 
 
 @dataclass(frozen=True)
@@ -119,9 +125,13 @@ def task_of(cases: Sequence[Case]) -> Task:
 
 
 def outcomes(
-    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+    cases: Sequence[Case],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+    evidence: Hears | None = None,
 ) -> list[Outcome]:
-    """Project all cases, each article by its fold's weights."""
+    """Project all cases, each article by its fold's weights, with other evidence if given."""
     found = []
     for number, weights in enumerate(folds):
         articles = [
@@ -136,7 +146,9 @@ def outcomes(
             bundle = articles[at : at + 64]
             for own, made in zip(
                 bundle,
-                project_documents([task_of(own) for own in bundle], linker.compare, options, weights),
+                project_documents(
+                    [task_of(own) for own in bundle], linker.compare, options, weights, evidence
+                ),
                 strict=True,
             ):
                 by_id = {each.source: each for each in made}
@@ -164,11 +176,45 @@ def outcomes(
     return found
 
 
+def print_labelled(
+    annotated: Sequence[tuple[Case, tuple[tuple[Span, str], ...]]],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+) -> None:
+    """Print F1 of exact span and label, all mentions of either language counted, beside its ceiling.
+
+    The ceiling is what the annotators' own choice of mentions allows: as many of a label as both have.
+    """
+    right = {"baseline": 0, "mtalign": 0}
+    kept = dict(right)
+    wanted, most = sum(len(gold) for _, gold in annotated), 0
+    for number, weights in enumerate(folds):
+        own = [pair for pair in annotated if fold(pair[0].group) == number]
+        cases = [case for case, _ in own]
+        made = project_documents([task_of([case]) for case in cases], linker.compare, options, weights)
+        for (case, gold), found, plain in zip(own, made, baselines(cases, linker), strict=True):
+            labels = [mention.entity.label for mention in case.mentions]
+            both = Counter(labels) & Counter(label for _, label in gold)
+            most += both.total()
+            for name, spans in (
+                ("mtalign", [one.entity.span if one.entity else None for one in found]),
+                ("baseline", plain),
+            ):
+                answers = {(span, label) for span, label in zip(spans, labels, strict=True) if span}
+                kept[name] += len(answers)
+                right[name] += len(answers & set(gold))
+    mentions = sum(len(case.mentions) for case, _ in annotated)
+    scores = ", ".join(f"{name} {2 * right[name] / (kept[name] + wanted):.3f}" for name in right)
+    ceiling = 2 * most / (mentions + wanted)
+    print(f"UNER-PUD, exact span and label, F1 over all mentions: {scores}; ceiling {ceiling:.3f}")
+
+
 def baselines(cases: Sequence[Case], linker: Linker) -> list[list[Span | None]]:
     """Return the baseline's span for every mention of every case."""
     pairs = [units_of(case) for case in cases]
     return [
-        [baseline(mention.entity.span, *pair, compared) for mention in case.mentions]
+        [baseline_span(mention.entity.span, *pair, compared) for mention in case.mentions]
         for case, pair, compared in zip(cases, pairs, linker.compare(pairs), strict=True)
     ]
 
@@ -179,17 +225,17 @@ def units_of(case: Case) -> tuple[UnitText, UnitText]:
     return source, set_aside_aliases(unit_text(case.target, case.lang), source)
 
 
-def baseline(entity: Span, source: UnitText, target: UnitText, compared: Comparison) -> Span | None:
-    """Project by the best link of each unit: from the first to the last unit linked."""
-    rows = [
-        n for n, unit in enumerate(source.units) if unit.span.overlaps(entity) and compared.links[n].any()
-    ]
-    linked = {int(compared.links[n].argmax()) for n in rows}
-    while linked and target.units[max(linked)].particle:
-        linked.remove(max(linked))
-    if not linked:
-        return None
-    return Span(target.units[min(linked)].span.start, target.units[max(linked)].span.end)
+def print_natasha(
+    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+) -> None:
+    """Print exact spans of the Russian sets without and with natasha's names as evidence, by its weight."""
+    russian = [case for case in cases if case.lang == "ru"]
+    for weight in (0.0, 0.5, 1.0, 2.0):
+        found = outcomes(
+            russian, linker, folds, options, lambda _, weight=weight: [TaggedNames(natasha_entities, weight)]
+        )
+        print(f"natasha's names, weight {weight}")
+        print_accuracy(found)
 
 
 def print_accuracy(found: Sequence[Outcome]) -> None:

@@ -151,6 +151,32 @@ def killed_workers(scene: Scene, expected: dict[str, bytes], took: float, rng: r
     return f"{killed} of its workers killed: {compare(run, expected, scene)}"
 
 
+def killed_actors(scene: Scene, expected: dict[str, bytes], took: float, rng: random.Random) -> str:
+    """Kill the processes of actors of a run on a Ray cluster of this machine; nobody starts it again."""
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        return "left out: Ray is not installed"
+    run, log = scene.folder / "ray", scene.folder / "log"
+    pid = start(scene.arguments(run, "--runner", "ray", "--workers", "2"), log)
+    killed = 0
+    code = None
+    while code is None:
+        time.sleep(rng.uniform(took / 8, took / 4))
+        done, status = os.waitpid(pid, os.WNOHANG)
+        code = os.waitstatus_to_exitcode(status) if done else None
+        if code is None and killed < 3 and any(run.glob("journal/*")):
+            # An actor that has a process of its own names it after what it runs.
+            actors = [int(each.name) for each in Path("/proc").glob("[0-9]*")]
+            actors = [each for each in actors if "BlockActor" in command_line(each) and each != pid]
+            if actors:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(rng.choice(actors), signal.SIGKILL)
+                    killed += 1
+    assert code == 0, log.read_text()[-3000:]
+    return f"exit code {code}, {killed} of its actors killed: {compare(run, expected, scene)}"
+
+
 def command_line(pid: int) -> str:
     """Return the command line of a process, "" if it is gone."""
     try:
@@ -287,6 +313,7 @@ def main() -> None:
     disturbances: dict[str, Callable[[], str]] = {
         "kills": lambda: kills(scene, expected, took, options.kills, rng),
         "killed workers": lambda: killed_workers(scene, expected, took, rng),
+        "killed actors": lambda: killed_actors(scene, expected, took, rng),
         "full disk": lambda: full_disk(scene, expected),
         "read-only folder": lambda: read_only(scene),
         "vanished model": lambda: vanished_model(scene, expected, took),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -458,3 +459,39 @@ def test_a_ray_cluster_makes_the_same_bytes(work: Batch, expected: dict[str, byt
     assert work.bytes() == expected
     assert not (work.run.path / "work").exists()
     assert counts(work.start(rows, runner=RayCluster(2))) == (0, 12, 0)
+
+
+@pytest.mark.ray
+def test_an_actor_that_is_killed_costs_nothing(
+    work: Batch, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    from mtalign.runners import ray as runner
+
+    died = work.folder / "died"
+
+    class Mortal(runner.BlockActor):
+        """Kills its process after the first group that any actor writes."""
+
+        def __init__(self, job: Job) -> None:
+            super().__init__(job)
+            do = self._worker.work
+
+            def work(block: Block, tell: Tell, stop: Stop) -> None:
+                def told(progress: Progress) -> None:
+                    tell(progress)
+                    with contextlib.suppress(FileExistsError):
+                        died.touch(exist_ok=False)
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+                do(block, told, stop)
+
+            self._worker.work = work  # type: ignore[method-assign]
+
+    monkeypatch.setattr(runner, "BlockActor", Mortal)
+    told: list[str] = []
+    report = work.start(ROWS, runner=runner.RayCluster(2), tell=lambda each: told.extend(each.done))
+    assert died.exists()
+    assert counts(report) == (12, 0, 0)
+    assert sorted(told) == [row["id"] for row in ROWS]
+    assert work.bytes() == expected
