@@ -1,6 +1,6 @@
 """What it brings that a group is finished while the next one is translated. Figures of docs/scaling.md.
 
-    python scripts/bench_overlap.py [--articles 60] [--sentences 10] [--encoder starter:e5-small]
+    python scripts/bench_overlap.py [--articles 60] [--sentences 10] [--encoder starter:e5-small] [--only server]
 
 The same articles go through one worker twice with each engine: as mtalign does it, and with every group
 finished before the next one is begun. The engines are a server on the loopback interface that takes its
@@ -99,19 +99,23 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=10)
     parser.add_argument("--encoder", default="starter:e5-small")
     parser.add_argument("--seconds", type=float, default=0.25, help="of the server for an answer")
+    parser.add_argument("--only", choices=("server", "ctranslate2"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs = toys.write_articles(
             folder / "in.jsonl", toys.articles(options.articles, sentences=options.sentences)
         )
-        bench_translate.make_model(folder / "marian", english(200))
         print("| engine | translating s | others s | in turn s | overlapped s | less | bytes |")
         print("|---|---|---|---|---|---|---|")
-        with chat_server(options.seconds) as served:
-            rate = served["concurrency"] / options.seconds
-            engine = {"engine": "openai", "model": "bench", "options": served}
-            compare(f"server, {rate:g} sentences/s", engine, options.encoder, inputs, folder)
+        if options.only != "ctranslate2":
+            with chat_server(options.seconds) as served:
+                rate = served["concurrency"] / options.seconds
+                engine = {"engine": "openai", "model": "bench", "options": served}
+                compare(f"server, {rate:g} sentences/s", engine, options.encoder, inputs, folder)
+        if options.only == "server":
+            return
+        bench_translate.make_model(folder / "marian", english(200))
         for workers in (1, len(os.sched_getaffinity(0))):
             local = {
                 "engine": "ctranslate2",
