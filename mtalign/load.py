@@ -123,6 +123,7 @@ class Models:
             prefix=chosen.prefix,
             query_prefix=chosen.query_prefix,
             pooling=chosen.pooling,
+            layers=chosen.layers,
             dtype=chosen.dtype,
             batch_tokens=chosen.batch_tokens,
         )
