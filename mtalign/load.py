@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # have the same shape again, so that all this costs is memory: half a megabyte a shape. These variables are
 # read as its libraries are loaded.
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
-_KERNELS_KEPT = "64"
+_KERNELS_KEPT = "16"
 # The Russian tagger that comes as a package; any other name is a model's.
 NATASHA = "natasha"
 
@@ -123,6 +123,7 @@ class Models:
             prefix=chosen.prefix,
             query_prefix=chosen.query_prefix,
             pooling=chosen.pooling,
+            layers=chosen.layers,
             dtype=chosen.dtype,
             batch_tokens=chosen.batch_tokens,
         )

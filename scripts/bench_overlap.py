@@ -1,6 +1,6 @@
 """What it brings that a group is finished while the next one is translated. Figures of docs/scaling.md.
 
-    python scripts/bench_overlap.py [--articles 60] [--sentences 10] [--encoder starter:e5-small]
+    python scripts/bench_overlap.py [--articles 60] [--sentences 10] [--encoder starter:e5-small] [--only server]
 
 The same articles go through one worker twice with each engine: as mtalign does it, and with every group
 finished before the next one is begun. The engines are a server on the loopback interface that takes its
@@ -11,16 +11,12 @@ Marian of the size of OPUS-MT (random weights).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import bench_translate
 import toys
 from checkpoints import english
+from loopback import chat_server
 
 from mtalign import batch
 from mtalign.batch import Job, Progress, run_batch
@@ -40,8 +37,6 @@ from mtalign.runners.local import InProcess
 from mtalign.store import claim
 
 TOGETHER = 3_000
-CONCURRENCY = 8
-_CYRILLIC = str.maketrans("abcdefghijklmnoprstuvwyz", "абсдефгхийклмнопрстувуыз")
 
 
 class OneAfterTheOther(batch.Behind):
@@ -51,37 +46,6 @@ class OneAfterTheOther(batch.Behind):
         """Do it, and wait for its end."""
         super().do(work)
         self.wait()
-
-
-@contextmanager
-def server(seconds: float) -> Iterator[str]:
-    """Serve translations made of other letters only, each after so many seconds; yield the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            sentence = body["messages"][-1]["content"].rpartition("\n")[2]
-            time.sleep(seconds)
-            message = {"role": "assistant", "content": sentence.lower().translate(_CYRILLIC)}
-            choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-            answer = json.dumps({"id": "1", "object": "chat.completion", "choices": [choice]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{httpd.server_port}/v1"
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
 
 
 def measure(
@@ -135,25 +99,23 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=10)
     parser.add_argument("--encoder", default="starter:e5-small")
     parser.add_argument("--seconds", type=float, default=0.25, help="of the server for an answer")
+    parser.add_argument("--only", choices=("server", "ctranslate2"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs = toys.write_articles(
             folder / "in.jsonl", toys.articles(options.articles, sentences=options.sentences)
         )
-        bench_translate.make_model(folder / "marian", english(200))
         print("| engine | translating s | others s | in turn s | overlapped s | less | bytes |")
         print("|---|---|---|---|---|---|---|")
-        with server(options.seconds) as address:
-            served = {
-                "engine": "openai",
-                "model": "bench",
-                "options": {"base_url": address, "concurrency": CONCURRENCY, "logprobs": False},
-            }
-            compare(
-                f"server, {CONCURRENCY / options.seconds:g} sentences/s",
-                served, options.encoder, inputs, folder,
-            )  # fmt: skip
+        if options.only != "ctranslate2":
+            with chat_server(options.seconds) as served:
+                rate = served["concurrency"] / options.seconds
+                engine = {"engine": "openai", "model": "bench", "options": served}
+                compare(f"server, {rate:g} sentences/s", engine, options.encoder, inputs, folder)
+        if options.only == "server":
+            return
+        bench_translate.make_model(folder / "marian", english(200))
         for workers in (1, len(os.sched_getaffinity(0))):
             local = {
                 "engine": "ctranslate2",

@@ -28,6 +28,19 @@ LOST_KIND = "lost-entity"
 """The issue kind that says no more than the lost projection itself; the two are shown as one note."""
 
 
+REASON_WORDS = {
+    "no-counterpart": "nothing in the bead says it",
+    "pronoun": "a pronoun stands for it",
+    "no-counterpart-sentence": "its sentence was left out",
+    "below-threshold": "the best span is too unsure",
+    "taken": "a surer entity has the span",
+    "crosses-beads": "it begins in one bead and ends in another",
+    "rejected-in-review": "a person said so",
+    "text-corrected-in-review": "a correction took its text away",
+}
+"""Why an entity is lost, in plain words; docs/projection.md and docs/report.md say more."""
+
+
 @dataclass(frozen=True)
 class Tongue:
     """A language as the page names it: `direction` is a value of HTML's `dir` attribute."""

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtalign.record import Record, Rejected
-from mtalign.report.article import LOW_CONFIDENCE, ArticleView, article_view, two_digits
+from mtalign.report.article import LOW_CONFIDENCE, REASON_WORDS, ArticleView, article_view, two_digits
 from mtalign.report.links import WordPair
 from mtalign.report.markup import plain, visible, worded
 from mtalign.report.overview import (
@@ -45,17 +45,6 @@ _LABEL_WORDS = {
     "PER": "person", "ORG": "organisation", "LOC": "place", "GPE": "country, city", "MISC": "other name",
     "NORP": "people, party", "FAC": "building",
 }  # fmt: skip
-# As docs/projection.md and docs/report.md explain them.
-_REASON_WORDS = {
-    "no-counterpart": "nothing in the bead says it",
-    "pronoun": "a pronoun stands for it",
-    "no-counterpart-sentence": "its sentence was left out",
-    "below-threshold": "the best span is too unsure",
-    "taken": "a surer entity has the span",
-    "crosses-beads": "it begins in one bead and ends in another",
-    "rejected-in-review": "a person said so",
-    "text-corrected-in-review": "a correction took its text away",
-}
 _SCRIPTS = ("base.js", "find.js", "light.js", "review.js", "library.js", "keys.js")
 
 
@@ -239,7 +228,7 @@ def _environment() -> Environment:
     environment.globals["LOW_CONFIDENCE"] = LOW_CONFIDENCE
     environment.filters["bead_class"] = bead_class
     environment.globals["LABEL_WORDS"] = _LABEL_WORDS
-    environment.globals["REASON_WORDS"] = _REASON_WORDS
+    environment.globals["REASON_WORDS"] = REASON_WORDS
     environment.globals["BINS"] = BINS
     environment.globals["RATIO_BINS"] = RATIO_BINS
     environment.globals["LONGEST_RATIO"] = LONGEST_RATIO

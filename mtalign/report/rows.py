@@ -12,7 +12,9 @@ from functools import lru_cache
 from markupsafe import Markup, escape
 
 from mtalign.report.article import (
+    LOST_KIND,
     LOW_CONFIDENCE,
+    REASON_WORDS,
     ArticleView,
     Cell,
     Mention,
@@ -145,9 +147,11 @@ def _note(note: Note, hues: Hues) -> str:
     entity = f' data-entity="{note.entity}" tabindex="0"' if note.entity else ""
     hue = f" hue{hues[note.label]}" if note.label else ""
     mention = f'<bdi class="about{hue}">{visible(note.mention)}</bdi>: ' if note.mention else ""
+    meaning = REASON_WORDS.get(note.text) if note.kind == LOST_KIND else None
+    title = f' title="{meaning}"' if meaning else ""
     return (
         f'<li class="note {note.severity}" data-kind="{name(note.kind)}"{entity}>'
         f'<span class="badge"><span class="unseen">{note.severity}: </span>'
         f"{visible(worded(note.kind))}</span> "
-        f'{mention}<bdi class="evidence">{visible(worded(note.text))}</bdi></li>'
+        f'{mention}<bdi class="evidence"{title}>{visible(worded(note.text))}</bdi></li>'
     )
