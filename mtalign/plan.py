@@ -63,7 +63,7 @@ class Ahead:
 
     @property
     def seconds(self) -> float:
-        """How long this language will take one process."""
+        """How long this language will take one process, at most: the two kinds of work overlap."""
         return (self.to_translate - self.known) * self.translate_seconds + self.sentences * self.other_seconds
 
 

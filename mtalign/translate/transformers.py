@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtalign.device import choose_device
 from mtalign.errors import ConfigError
 from mtalign.record import Origin
 from mtalign.translate.causal import CausalEngine, causal_profile
@@ -80,7 +81,7 @@ def _place(options: TransformersOptions) -> tuple[torch.device, torch.dtype]:
     """Return where the model runs, and in which number format."""
     import torch
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     if options.dtype == "auto":
         return device, torch.float32 if device.type == "cpu" else torch.bfloat16
     return device, getattr(torch, options.dtype)
