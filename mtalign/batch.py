@@ -13,8 +13,10 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +26,7 @@ from mtalign.document import Article
 from mtalign.errors import MtalignError
 from mtalign.formats.articles import Found
 from mtalign.record import Rejected
-from mtalign.run import content_hash, missing, process_articles
+from mtalign.run import Begun, begin_articles, content_hash, finish_articles, missing
 from mtalign.store import (
     REJECTS,
     Index,
@@ -327,41 +329,99 @@ class _Planner:
         return item
 
 
+class Behind:
+    """A thread that does what is left of one group of articles while the next one is translated.
+
+    It is never given a second group before it is done with the first: memory holds two groups at most. Use as
+    a context manager: leaving it waits for the group under work. Where somebody wants to stop at once, it is
+    `abandoned`: then it ends with the article under work, and nothing of the group is written.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
+        self._under_work: Future[None] | None = None
+        self.abandoned = False
+
+    def __enter__(self) -> Behind:
+        self.abandoned = False
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.abandoned = kind is not None and not issubclass(kind, Exception)
+        try:
+            self.wait()
+        except Exception:
+            if kind is None:
+                raise  # else the first error is the one to tell of
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Wait for the group before, then begin this one; an error of the one before is raised here."""
+        self.wait()
+        self._under_work = self._pool.submit(work)
+
+    def wait(self) -> None:
+        """Wait for what is under work, and raise its error if it has one."""
+        if work := self._under_work:
+            wait([work])
+            self._under_work = None
+            work.result()
+
+
 class Worker:
-    """Works on blocks with models of its own."""
+    """Works on blocks with models of its own: translates a group while it finishes the one before."""
 
     def __init__(self, job: Job, models: Models) -> None:
         self._job = job
         self._models = models
+        self._behind = Behind()
         self._begun = time.monotonic()
 
     def work(self, block: Block, tell: Tell, stop: Stop) -> None:
         """Do what is left of a block; what an earlier attempt at it has written is not done again.
 
+        `tell` is called in another thread, and never after this returns.
+
         Raises:
             UsageError: nothing can be done for any article: the disk is full, a model cannot be loaded.
         """
         failures: dict[str, Refused] = {}
-        with Shard(self._job.run, block.number, self._job.start) as shard:
+        with Shard(self._job.run, block.number, self._job.start) as shard, self._behind as behind:
+
+            def finish(group: Sequence[Item], begun: Begun) -> None:
+                progress = self._finish(shard, group, begun, block.number)
+                if progress is None:
+                    return
+                if progress.refused:
+                    failures.update({each.id: each for each in progress.refused if each.id})
+                    shard.write_rejects(block.rejects(failures))
+                tell(progress)
+
             left = [each for each in block.items if not shard.has(each.article.source.id, each.key)]
             for group in _groups(left, 0 if block.alone else self._job.together):
                 if stop():
                     return
-                progress = self._group(shard, group, block.number)
-                if progress.refused:
-                    failures |= {each.id: each for each in progress.refused if each.id}
-                    shard.write_rejects(block.rejects(failures))
-                tell(progress)
+                behind.do(partial(finish, group, self._begin(group)))
+                if block.alone:
+                    behind.wait()  # if the next article kills this process, this one is not to blame
+            behind.wait()
             shard.write_rejects(block.rejects(failures))
 
-    def _group(self, shard: Shard, group: Sequence[Item], number: int) -> Progress:
-        results = process_articles(
+    def _begin(self, group: Sequence[Item]) -> Begun:
+        return begin_articles(
             [item.article for item in group],
             self._job.targets,
             self._models,
             [self._known(item) for item in group],
             self._job.home,
         )
+
+    def _finish(self, shard: Shard, group: Sequence[Item], begun: Begun, number: int) -> Progress | None:
+        """Do what is left of a translated group, write it and say so; None where it was abandoned."""
+        results = []
+        for result in finish_articles(begun, self._job.targets, self._models):
+            if self._behind.abandoned:
+                return None
+            results.append(result)
         made = [each for each in results if isinstance(each, Made)]
         shard.commit(made, time.monotonic() - self._begun)
         timings: Counter[str] = Counter()
@@ -384,6 +444,13 @@ class Worker:
             return None
         record, entry = Run(self._job.run).record(item.known)
         return Made(record, entry.translation_issues)
+
+
+def written(job: Job, block: Block) -> Progress:
+    """Return what an earlier attempt at a block has written and, since it was cut off, may not have told."""
+    with Shard(job.run, block.number, job.start) as shard:
+        done = [each for each in block.items if shard.has(each.article.source.id, each.key)]
+    return Progress(block.number, tuple(each.article.source.id for each in done))
 
 
 def _cut(inputs: Iterable[Found | Rejected]) -> Iterator[list[Found | Rejected]]:

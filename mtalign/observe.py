@@ -130,7 +130,7 @@ def profile_svg(timings: Mapping[str, float], elapsed: float, title: str) -> str
 
     Args:
         timings: seconds by stage, over all workers.
-        elapsed: seconds of the whole run; with several workers the stages add up to more.
+        elapsed: seconds of the whole run; since stages overlap, and workers do, they may add up to more.
         title: what stands above.
     """
     rest = elapsed - sum(timings.values())

@@ -35,13 +35,14 @@ from mtalign.store import Made
 from mtalign.translate.document import translate_documents
 
 if TYPE_CHECKING:
+    from mtalign.encode import RememberedVectors
     from mtalign.load import Models
 
 _log = logging.getLogger(__name__)
 
 # The parts of a signature that belong to one stage each, beside those of the languages translated into. All
 # other parts (versions, the encoder, the annotator) concern the whole record.
-_OWN = frozenset({"align", "words", "project", "check", "quality", "terms", *LANGUAGES})
+_OWN = frozenset({"align", "words", "project", "evidence", "check", "quality", "terms", *LANGUAGES})
 
 # What translations come from beside their engine: terms, and the checks that choose among hypotheses.
 _OF_TRANSLATION = frozenset({"terms", "check"})
@@ -74,6 +75,20 @@ def process_articles(
 ) -> list[Made | Exception]:
     """Take articles through every stage together; return a record, or what went wrong, for each in order.
 
+    It is `begin_articles` and `finish_articles`, one after the other.
+    """
+    return list(finish_articles(begin_articles(articles, targets, models, known, home), targets, models))
+
+
+def begin_articles(
+    articles: Sequence[Article],
+    targets: Sequence[str],
+    models: Models,
+    known: Sequence[Made | None] = (),
+    home: str | None = None,
+) -> Begun:
+    """Segment, annotate and translate articles together: what the engine is needed for.
+
     Args:
         articles: the articles.
         targets: target languages.
@@ -93,8 +108,28 @@ def process_articles(
     _each(works, lambda work: _begin(work, targets, models))
     for lang in targets:
         _translate([work for work in works if not work.failure and lang not in work.targets], lang, models)
-    _each(works, lambda work: _finish(work, targets, models))
-    return [work.failure or work.made() for work in works]
+    return Begun(works, None if all(work.failure for work in works) else models.vectors.take())
+
+
+def finish_articles(begun: Begun, targets: Sequence[str], models: Models) -> Iterator[Made | Exception]:
+    """Align, project, estimate and check, one article after the other; yield what became of each, in order.
+
+    May run in another thread while `begin_articles` works on the next articles, but not in two at once.
+
+    Raises:
+        UsageError: nothing can be done for any article.
+    """
+    for work in begun.works:
+        _each([work], lambda work: _finish(work, targets, models, begun.vectors))
+        yield work.failure or work.made()
+
+
+def tasks_of(record: Record) -> dict[str, Task]:
+    """Return what was projected in a record, by target language."""
+    return {
+        lang: Task(record.source, target, record.beads[pair_key(record.source.lang, lang)])
+        for lang, target in record.targets.items()
+    }
 
 
 def missing(article: Article, targets: Iterable[str]) -> list[str]:
@@ -105,6 +140,18 @@ def missing(article: Article, targets: Iterable[str]) -> list[str]:
 def content_hash(article: Article) -> str:
     """Return a digest of everything in the article: text, entities, translations."""
     return hashlib.sha256(encode_json(article)).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Articles on their way, translated.
+
+    `vectors` are those of their sentences, as far as choosing translations took them: none come from other
+    articles, so that no rounding in a record depends on what was worked on before or at the same time.
+    """
+
+    works: Sequence[_Work]
+    vectors: RememberedVectors | None
 
 
 @dataclass
@@ -213,10 +260,11 @@ def _parts(signature: str) -> dict[str, str]:
 def _annotate(work: _Work, models: Models) -> None:
     if models.config.entities == "none" or work.source.entities:
         return
-    from mtalign.annotate import spacy_entities
+    from mtalign.annotate import spacy_entities, tagged_entities
 
     with work.timed("annotate"):
-        work.source = spacy_entities(work.source)
+        tagger = models.tagger
+        work.source = tagged_entities(work.source, tagger) if tagger else spacy_entities(work.source)
 
 
 def _translate(works: Sequence[_Work], lang: str, models: Models) -> None:
@@ -255,7 +303,7 @@ def _foreign(works: Sequence[_Work], error: UsageError) -> bool:
     )
 
 
-def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
+def _finish(work: _Work, targets: Sequence[str], models: Models, vectors: RememberedVectors | None) -> None:
     """Align, project and check."""
     earlier = work.known.record if work.known and work.same else None
     work.targets = {lang: work.targets[lang] for lang in targets}
@@ -271,12 +319,14 @@ def _finish(work: _Work, targets: Sequence[str], models: Models) -> None:
     projections = _projected(work, earlier) if earlier else None
     if projections is None:
         with work.timed("project"):
-            made = project_documents(list(tasks.values()), models.linker.compare, models.config.project)
+            made = project_documents(
+                list(tasks.values()), models.linker.compare, models.config.project, evidence=models.evidence
+            )
         projections = dict(zip(targets, made, strict=True))
     quality = _estimated(work, earlier) if earlier else None
     if quality is None:
         with work.timed("quality"):
-            quality = _estimate(tasks, models)
+            quality = _estimate(tasks, models, vectors)
     known = [issue for lang in targets for issue in work.translated.get(lang, ())]
     with work.timed("check"):
         found = find_issues(
@@ -339,11 +389,13 @@ def _is_about_order(issue: Issue, left: str, right: str, work: _Work) -> bool:
     return issue.kind == NON_MONOTONE and issue.lang == right and left == work.source.lang
 
 
-def _estimate(tasks: Mapping[str, Task], models: Models) -> dict[str, tuple[float | None, ...]]:
+def _estimate(
+    tasks: Mapping[str, Task], models: Models, vectors: RememberedVectors | None
+) -> dict[str, tuple[float | None, ...]]:
     """Estimate the quality of the translations of an article, if that is wanted."""
-    if not models.config.quality.estimate:
+    if not models.config.quality.estimate or vectors is None:
         return {}
-    made = estimate_documents(list(tasks.values()), models.linker.compare, models.vectors)
+    made = estimate_documents(list(tasks.values()), models.linker.compare, vectors)
     return dict(zip(tasks, made, strict=True))
 
 
@@ -357,7 +409,7 @@ def _projected(work: _Work, earlier: Record) -> dict[str, tuple[Projection, ...]
 
     All or none: the linker centres each language on all that it is given together.
     """
-    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project") else None
+    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project", "evidence") else None
 
 
 def _unchanged(work: _Work, earlier: Record, *stages: str) -> bool:

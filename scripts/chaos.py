@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import random
 import resource
@@ -28,12 +29,16 @@ os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HU
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import toys
+from loopback import chat_server
 
+from mtalign import batch
 from mtalign.cli import main as mtalign
 from mtalign.store import Run
 
-# Few articles a group, so that there are many moments between two commits.
+# Few articles a group and few a shard, so that there are many moments between two commits, and work for more
+# than one process.
 TOGETHER = "1500"
+batch.BLOCK_INPUTS = 16
 
 
 @dataclass(frozen=True)
@@ -115,13 +120,17 @@ def kills(scene: Scene, expected: dict[str, bytes], took: float, count: int, rng
     """Kill a run at random moments and start it again, until it has been killed `count` times and is done."""
     killed = runs = torn = 0
     verdicts = set()
+    # Half of the kills should fall into the work, not into the loading that every start begins with.
+    before = time.monotonic()
+    assert finish(start(scene.arguments(scene.folder / "one", "--limit", "1"), scene.folder / "log")) == 0
+    loading = time.monotonic() - before
     while killed < count:
         run = scene.folder / f"killed-{runs}"
         runs += 1
         while True:
             pid = start(scene.arguments(run), scene.folder / "log")
             if killed < count:
-                time.sleep(rng.uniform(0, took / 25))
+                time.sleep(rng.uniform(0, loading + took / 25))
                 os.kill(pid, signal.SIGKILL)
             code = finish(pid)
             if code == 0:
@@ -151,6 +160,32 @@ def killed_workers(scene: Scene, expected: dict[str, bytes], took: float, rng: r
     return f"{killed} of its workers killed: {compare(run, expected, scene)}"
 
 
+def killed_actors(scene: Scene, expected: dict[str, bytes], took: float, rng: random.Random) -> str:
+    """Kill the processes of actors of a run on a Ray cluster of this machine; nobody starts it again."""
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        return "left out: Ray is not installed"
+    run, log = scene.folder / "ray", scene.folder / "log"
+    pid = start(scene.arguments(run, "--runner", "ray", "--workers", "2"), log)
+    killed = 0
+    code = None
+    while code is None:
+        time.sleep(rng.uniform(took / 8, took / 4))
+        done, status = os.waitpid(pid, os.WNOHANG)
+        code = os.waitstatus_to_exitcode(status) if done else None
+        if code is None and killed < 3 and any(run.glob("journal/*")):
+            # An actor that has a process of its own names it after what it runs.
+            actors = [int(each.name) for each in Path("/proc").glob("[0-9]*")]
+            actors = [each for each in actors if "BlockActor" in command_line(each) and each != pid]
+            if actors:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(rng.choice(actors), signal.SIGKILL)
+                    killed += 1
+    assert code == 0, log.read_text()[-3000:]
+    return f"exit code {code}, {killed} of its actors killed: {compare(run, expected, scene)}"
+
+
 def command_line(pid: int) -> str:
     """Return the command line of a process, "" if it is gone."""
     try:
@@ -174,6 +209,33 @@ def full_disk(scene: Scene, expected: dict[str, bytes]) -> str:
         codes.append(finish(start(scene.arguments(run), scene.folder / "log", limited)))
     codes.append(finish(start(scene.arguments(run), scene.folder / "log")))
     return f"exit codes {codes}: {compare(run, expected, scene)}"
+
+
+def bad_server(scene: Scene, rng: random.Random) -> str:
+    """Translate by a server that answers half of the requests with 429, 500 or nothing, then by none."""
+    row = json.loads(scene.config.read_text())
+    config = scene.folder / "served.yaml"
+    troubles = [200] * 3 + [429, 500, None]
+    outcomes = []
+    for name, status in {
+        "healthy": lambda _: 200,
+        "half": lambda _: rng.choice(troubles),
+        "away": lambda _: 500,
+    }.items():
+        with chat_server(status=status) as address:
+            options = {**address, "retries": 8 if name == "half" else 2, "backoff": 0.01}
+            served = {"engine": "openai", "model": "served", "options": options, "ladder": []}
+            config.write_text(json.dumps({**row, "translate": {"default": served}}))
+            command = scene.arguments(scene.folder / name, "-c", str(config))
+            code = finish(start(command, scene.folder / "log"))
+        run = scene.folder / name
+        texts = {record.id: record.targets["ru"].text for record in Run(run).records()}
+        outcomes.append((code, texts, [each.reason for each in Run(run).rejects()]))
+    healthy, half, away = outcomes
+    same = "the same translations" if half[:2] == healthy[:2] else "OTHER TRANSLATIONS"
+    return (
+        f"exit codes {[each[0] for each in outcomes]}: {same}; {len(away[1])} done without it, {away[2][:1]}"
+    )
 
 
 def read_only(scene: Scene) -> str:
@@ -287,7 +349,9 @@ def main() -> None:
     disturbances: dict[str, Callable[[], str]] = {
         "kills": lambda: kills(scene, expected, took, options.kills, rng),
         "killed workers": lambda: killed_workers(scene, expected, took, rng),
+        "killed actors": lambda: killed_actors(scene, expected, took, rng),
         "full disk": lambda: full_disk(scene, expected),
+        "bad server": lambda: bad_server(scene, rng),
         "read-only folder": lambda: read_only(scene),
         "vanished model": lambda: vanished_model(scene, expected, took),
         "two runs": lambda: two_runs(scene, expected, took),

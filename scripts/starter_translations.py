@@ -1,6 +1,7 @@
 """Translate lines of a test set with a preset, through the whole translator, to measure on.
 
     python scripts/starter_translations.py NTREX.jsonl OUT.jsonl [--lines 150] [--config configs/starter.yaml]
+        [--together 10]
 
 The lines are spread evenly over the file; more lines later add to those that are there. OUT gets a row for
 each line: its document and number, the source, the translations and their engine scores. What OUT holds
@@ -20,7 +21,6 @@ from mtalign.load import Models
 from mtalign.translate.sentences import translate_sentences
 
 TARGETS = ("ko", "uk", "ru")
-_CHUNK = 10
 
 
 def main() -> None:
@@ -30,13 +30,14 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--lines", type=int, default=150)
     parser.add_argument("--config", type=Path, default=Path("configs/starter.yaml"))
+    parser.add_argument("--together", type=int, default=10, help="lines a step; on a GPU, hundreds")
     arguments = parser.parse_args()
     rows = [json.loads(line) for line in arguments.lines_file.read_text(encoding="utf-8").splitlines()]
     done = {(row["doc"], row["line"]) for row in read_rows(arguments.out)}
     wanted = [rows[i] for i in spread(len(rows), arguments.lines) if _key(rows[i]) not in done]
     models = Models(config.load(arguments.config), arguments.out.with_suffix(".memory.sqlite"))
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
+    for start in range(0, len(wanted), arguments.together):
+        chunk = wanted[start : start + arguments.together]
         texts = [row["en"].strip() for row in chunk]
         made = {
             lang: translate_sentences(texts, "en", lang, models.translator(lang)).outcomes for lang in TARGETS

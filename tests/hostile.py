@@ -5,9 +5,11 @@ python tests/hostile.py FOLDER    writes them for a look; FIFOs and links includ
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +60,34 @@ def _make_link(path: Path) -> None:
 def _sparse(path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(8 << 20)
+
+
+def _make_loops(path: Path) -> None:
+    """Make a folder in a circle: with itself inside, two links to each other, a pipe, and an article."""
+    path.mkdir()
+    (path / "again").symlink_to(path.absolute())
+    (path / "there.txt").symlink_to("back.txt")
+    (path / "back.txt").symlink_to("there.txt")
+    os.mkfifo(path / "pipe.jsonl")
+    (path / "good.txt").write_text("Nothing is wrong here.")
+
+
+_BOMB = b"".join(
+    [
+        b'<!DOCTYPE x [<!ENTITY l0 "ha">',
+        *(b'<!ENTITY l%d "%s">' % (n, b"&l%d;" % (n - 1) * 10) for n in range(1, 10)),
+        b"]>",
+    ]
+)
+_OUTSIDE = b'<!DOCTYPE x [<!ENTITY out SYSTEM "file:///etc/passwd">]>'
+_TMX = (
+    b'%s<tmx version="1.4"><body><tu><tuv xml:lang="en"><seg>%s</seg></tuv>'
+    b'<tuv xml:lang="ru"><seg>\xd0\xb0</seg></tuv></tu></body></tmx>'
+)
+_XLIFF = (
+    b'%s<xliff xmlns="urn:oasis:names:tc:xliff:document:2.0" version="2.0" srcLang="en" trgLang="ru">'
+    b'<file id="f"><unit id="u"><segment><source>%s</source></segment></unit></file></xliff>'
+)
 
 
 def cases() -> list[Case]:
@@ -162,6 +192,7 @@ def cases() -> list[Case]:
         _entity("span-float", "not an article row", start=0.5),
         _entity("span-text", "not an article row", start="0"),
         _entity("span-null", "not an article row", end=None),
+        _entity("span-nan", "not an article row", start=float("nan")),
         _entity("entity-text-differs", "code points", text="Other"),
         _entity("entity-unknown-field", "not an article row", colour="red"),
         _entity("entity-label-number", "not an article row", label=5),
@@ -180,12 +211,34 @@ def cases() -> list[Case]:
         _row("translation-unknown-language", "language", translations={"xx": "What?"}),
         _row("translation-list", "not an article row", translations={"ru": ["a"]}),
         _row("translation-odd-field", "not an article row", translations={"ru": {"text": "а", "by": "me"}}),
+        # XML that grows, reaches out, or never closes
+        _bytes("billion-laughs.tmx", _TMX % (_BOMB, b"&l9;"), says="amplification"),
+        _bytes("billion-laughs.xlf", _XLIFF % (_BOMB, b"&l9;"), says="document type"),
+        _bytes("other-files.tmx", _TMX % (_OUTSIDE, b"&out;"), says="not expanded"),
+        _bytes("other-files.xlf", _XLIFF % (_OUTSIDE, b"&out;"), says="document type"),
+        _bytes("deep.tmx", _TMX % (b"", b"<hi>" * 100_000), says="not well-formed"),
+        _bytes("deep.xlf", _XLIFF % (b"", b"<mrk>" * 100_000), says="not well-formed"),
+        _bytes("deep.html", b"<div>" * 100_000 + b"Deep down.", says="main text"),
+        _bytes("deep.json", b"[" * 100_000, says="no list"),
+        # Archives and tables with nothing in them
+        _bytes("empty-archive.spacy", zlib.compress(b""), says="DocBin"),
+        _bytes("empty-archive.gz", gzip.compress(b"", mtime=0), says="not UTF-8"),
+        _bytes("empty-archive.tar", b"\0" * 10_240, says="empty"),
+        _bytes("empty.spacy", b"", says="cut off"),
+        _bytes("empty.parquet", b"", says="Parquet"),
+        _bytes("empty.tmx", b"", says="not well-formed"),
+        _bytes("empty.xlf", b"", says="not well-formed"),
+        _bytes("empty.html", b"", says="main text"),
+        _bytes("empty.json", b"", says="no list"),
+        _bytes("empty.tsv", b"", says="empty"),
+        _bytes("empty.conll", b""),
         # What is not a plain file
         Case("link-to-itself.txt", _make_link, unusable=True),
         Case("link-to-nowhere.jsonl", lambda path: path.symlink_to("nowhere"), unusable=True),
         Case("pipe.txt", os.mkfifo, unusable=True),
         Case("folder.jsonl", lambda path: path.mkdir(), unusable=True),
-        Case("sparse.txt", _sparse, 1),
+        Case("loops", _make_loops, 1, "leads nowhere"),
+        Case("sparse.txt", _sparse, says="empty"),
         Case("sparse.jsonl", _sparse, 0, "not an article row"),
     ]  # fmt: skip
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -300,6 +302,54 @@ def test_an_interrupt_in_the_engine_leaves_a_run_that_goes_on(work: Batch, confi
     assert counts(work.start(rows)) == (12 - before, before, 0)
 
 
+class WatchedModels(Models):
+    """Models whose engine tells before it translates."""
+
+    def __init__(self, config: Config, before: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._before = before
+
+    def _engine(self, chosen: EngineConfig) -> Any:
+        return WatchedEngine(super()._engine(chosen), self._before)
+
+
+class WatchedEngine:
+    """A real engine that tells before it translates."""
+
+    def __init__(self, engine: Any, before: Callable[[], None]) -> None:
+        self._engine = engine
+        self._before = before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def translate(self, *args: Any, **options: Any) -> Any:
+        self._before()
+        return self._engine.translate(*args, **options)
+
+
+def test_a_group_is_finished_while_the_next_one_is_translated(
+    work: Batch, config: Config, expected: dict[str, bytes]
+) -> None:
+    told: list[Progress] = []
+    first_is_told = threading.Event()
+    ahead: list[int] = []
+
+    def before() -> None:
+        ahead.append(len(ahead) - len(told))
+        if len(ahead) == 2:
+            assert first_is_told.wait(60), "the first group waits for the second to be translated"
+
+    def tell(progress: Progress) -> None:
+        told.append(progress)
+        first_is_told.set()
+
+    work.models = WatchedModels(config, before)
+    assert counts(work.start(ROWS, tell=tell)) == (12, 0, 0)
+    assert max(ahead) == 1, "no more than one group waits to be finished"
+    assert work.bytes() == expected
+
+
 def test_an_article_in_a_language_that_the_translator_does_not_know_costs_only_itself(work: Batch) -> None:
     rows = [*ROWS[:2], {"id": "odd", "text": "Hello there.", "lang": "be"}, ROWS[2]]
     work.targets = ("ko",)
@@ -458,3 +508,39 @@ def test_a_ray_cluster_makes_the_same_bytes(work: Batch, expected: dict[str, byt
     assert work.bytes() == expected
     assert not (work.run.path / "work").exists()
     assert counts(work.start(rows, runner=RayCluster(2))) == (0, 12, 0)
+
+
+@pytest.mark.ray
+def test_an_actor_that_is_killed_costs_nothing(
+    work: Batch, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    from mtalign.runners import ray as runner
+
+    died = work.folder / "died"
+
+    class Mortal(runner.BlockActor):
+        """Kills its process after the first group that any actor writes."""
+
+        def __init__(self, job: Job) -> None:
+            super().__init__(job)
+            do = self._worker.work
+
+            def work(block: Block, tell: Tell, stop: Stop) -> None:
+                def told(progress: Progress) -> None:
+                    tell(progress)
+                    with contextlib.suppress(FileExistsError):
+                        died.touch(exist_ok=False)
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+                do(block, told, stop)
+
+            self._worker.work = work  # type: ignore[method-assign]
+
+    monkeypatch.setattr(runner, "BlockActor", Mortal)
+    told: list[str] = []
+    report = work.start(ROWS, runner=runner.RayCluster(2), tell=lambda each: told.extend(each.done))
+    assert died.exists()
+    assert counts(report) == (12, 0, 0)
+    assert sorted(told) == [row["id"] for row in ROWS]
+    assert work.bytes() == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,12 +76,12 @@ def _described(file: str) -> dict[str, Any]:
 
 
 def identity(file: str) -> dict[str, Any]:
-    """Return size and time of an input file; nothing if there is no such file."""
+    """Return size and time of an input file; nothing if there is no such file, or it is a pipe."""
     try:
-        stat = Path(file).stat()
+        found = Path(file).stat()
     except OSError:
         return {}
-    return {"size": stat.st_size, "modified": stat.st_mtime_ns}
+    return {} if stat.S_ISFIFO(found.st_mode) else {"size": found.st_size, "modified": found.st_mtime_ns}
 
 
 def without_hash(described: dict[str, Any]) -> dict[str, Any]:

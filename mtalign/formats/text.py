@@ -15,9 +15,9 @@ def article_from_text(text: str, article_id: str, lang: str) -> Article:
     """Return a text as an article without entities.
 
     Raises:
-        InputError: there is nothing in it but white space.
+        InputError: there is nothing in it but white space, or the zeros of a file that was never filled.
     """
-    if not text.strip():
+    if not text.replace("\0", "").strip():
         raise InputError("the file is empty")
     return Article(Document(article_id, lang, text))
 

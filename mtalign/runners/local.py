@@ -20,9 +20,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtalign.batch import Block, Job, Progress, Stop, Tell, Worker
+from mtalign.batch import Block, Job, Progress, Stop, Tell, Worker, written
 from mtalign.errors import MtalignError, UsageError
-from mtalign.store import Shard
 
 if TYPE_CHECKING:
     from mtalign.load import Models
@@ -173,10 +172,7 @@ class _Pool:
             return
         died = f"its worker process died (exit code {hand.process.exitcode})"
         self._attempts[hand.block.number] += 1
-        with Shard(self._job.run, hand.block.number, self._job.start) as shard:
-            written = (each for each in hand.block.items if shard.has(each.article.source.id, each.key))
-            untold = Progress(hand.block.number, done=tuple(each.article.source.id for each in written))
-        if untold.done:
+        if (untold := written(self._job, hand.block)).done:
             self._settle(hand, untold, tell)
         self._deaths += 1
         if self._deaths >= _DEATHS:

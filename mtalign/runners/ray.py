@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from mtalign.batch import Block, Job, Progress, Stop, Tell, Worker
+from mtalign.batch import Block, Job, Progress, Stop, Tell, Worker, written
 from mtalign.errors import MissingExtra, MtalignError, UsageError
 from mtalign.record import encode_json
 from mtalign.store import writing
@@ -110,6 +110,9 @@ class BlockActor:
         try:
             for file in batch["file"]:
                 block = _block_decoder.decode(Path(str(file)).read_bytes())
+                # What an actor that died told went with it.
+                if (untold := written(self._job, block)).done:
+                    said.append(untold)
                 self._worker.work(block, said.append, stop.exists)
         except MtalignError as failure:
             error = str(failure)
