@@ -20,9 +20,11 @@ from pydantic import (
 
 from mtalign.align.beads import BeadOptions
 from mtalign.check import Limits
-from mtalign.encode import DType, Pooling
+from mtalign.device import DType
+from mtalign.encode import Pooling
 from mtalign.errors import ConfigError
 from mtalign.languages import LANGUAGES
+from mtalign.project.evidence import EvidenceOptions
 from mtalign.project.rank import ProjectOptions
 from mtalign.quality import QualityOptions
 from mtalign.translate.options import CTranslate2Options, OpenAIOptions, TransformersOptions
@@ -131,12 +133,15 @@ class Config(_Frozen):
         default_factory=dict,
         description="rows with other names: the column of each field (text, id, translations.ko, …)",
     )
-    entities: Literal["none", "spacy"] = Field(
-        "none", description="who annotates articles that come without entities"
+    entities: str = Field(
+        "none",
+        description="who annotates articles that come without entities: none, spacy (English), or a "
+        "token-classification model (hub:OWNER/NAME@REVISION or a folder)",
     )
     align: BeadOptions = BeadOptions()
     words: LinkOptions = LinkOptions()
     project: ProjectOptions = ProjectOptions()
+    evidence: EvidenceOptions = EvidenceOptions()
     check: Limits = Limits()
     quality: QualityOptions = QualityOptions()
 
@@ -148,6 +153,18 @@ class Config(_Frozen):
                 f"unknown languages {sorted(unknown)}; known are {', '.join(LANGUAGES)} and default"
             )
         return value
+
+    @field_validator("entities")
+    @classmethod
+    def _known_annotator(cls, value: str) -> str:
+        if value not in {"none", "spacy"} and not value.startswith("hub:") and not Path(value).is_dir():
+            raise ValueError(f"{value!r} is neither none, spacy, hub:OWNER/NAME nor a folder with a model")
+        return value
+
+    @property
+    def tagger(self) -> str | None:
+        """The model that annotates articles, if one does."""
+        return None if self.entities in {"none", "spacy"} else self.entities
 
     def translator(self, lang: str) -> TranslatorConfig | None:
         """Return what translates into `lang`, if anything does."""

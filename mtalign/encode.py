@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from mtalign.device import DType, choose_device, choose_dtype
 from mtalign.errors import ModelUnavailable
 from mtalign.models import ModelFiles
+from mtalign.windows import batches, forward, split, window_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Pooling = Literal["mean", "cls"]
-DType = Literal["auto", "float32", "bfloat16"]
-
-# Tokens that two neighbouring windows of a long text share, so that no token lacks context on both sides.
-_OVERLAP = 64
 
 
 @dataclass(frozen=True)
@@ -33,15 +31,6 @@ class TokenVectors:
 
     offsets: NDArray[np.int64]
     vectors: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A stretch of tokens of one text that fits the model; `first` is its first token's number."""
-
-    text: int
-    first: int
-    ids: list[int]
 
 
 class Encoder:
@@ -68,11 +57,10 @@ class Encoder:
         dtype: DType = "auto",
         batch_tokens: int = 4096,
     ) -> None:
-        import torch
         from transformers import AutoModel, AutoTokenizer
 
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._dtype = _choose_dtype(dtype, self._device)
+        self._device = choose_device()
+        self._dtype = choose_dtype(dtype, self._device)
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(files.path)
             self._model = AutoModel.from_pretrained(
@@ -89,7 +77,7 @@ class Encoder:
         self._query_prefix = prefix if query_prefix is None else query_prefix
         self._pooling = pooling
         self._batch_tokens = batch_tokens
-        self._window = _window_size(self._tokenizer, self._model)
+        self._window = window_size(self._tokenizer, self._model)
         self._shallow: dict[int, Any] = {}
         # One thread chooses among translations while another aligns; neither a fast tokenizer nor the
         # recording of hidden states may be used by two at once.
@@ -119,11 +107,13 @@ class Encoder:
         import numpy as np
 
         windows = [
-            window for number, ids in enumerate(self._token_ids(texts)) for window in self._split(number, ids)
+            window
+            for number, ids in enumerate(self._token_ids(texts))
+            for window in split(number, ids, self._window)
         ]
         total = np.zeros((len(texts), int(self._model.config.hidden_size)), np.float32)
-        for batch in _batches(windows, self._batch_tokens):
-            output, mask = self._run(self._model, batch)
+        for batch in batches(windows, self._batch_tokens):
+            output, mask = forward(self._model, self._tokenizer, batch)
             hidden = output.last_hidden_state
             pooled = hidden[:, 0] if self._pooling == "cls" else _mean_pool(hidden, mask)
             for window, vector in zip(batch, pooled.float().cpu().numpy(), strict=True):
@@ -149,12 +139,14 @@ class Encoder:
         coded = self._tokenizer(
             list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        windows = [w for number, ids in enumerate(coded["input_ids"]) for w in self._split(number, ids)]
+        windows = [
+            w for number, ids in enumerate(coded["input_ids"]) for w in split(number, ids, self._window)
+        ]
         dim = int(self._model.config.hidden_size)
         sums = [np.zeros((len(layers), len(ids), dim), np.float32) for ids in coded["input_ids"]]
         counts = [np.zeros(len(ids), np.float32) for ids in coded["input_ids"]]
-        for batch in _batches(windows, self._batch_tokens):
-            states = self._run(model, batch, output_hidden_states=True)[0].hidden_states
+        for batch in batches(windows, self._batch_tokens):
+            states = forward(model, self._tokenizer, batch, output_hidden_states=True)[0].hidden_states
             chosen = np.stack([states[layer].float().cpu().numpy() for layer in layers], axis=1)
             for window, vectors in zip(batch, chosen, strict=True):
                 at = slice(window.first, window.first + len(window.ids))
@@ -172,24 +164,6 @@ class Encoder:
             return []
         ids: list[list[int]] = self._tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         return ids
-
-    def _split(self, number: int, ids: list[int]) -> Iterator[_Window]:
-        size = self._window
-        step = size - _OVERLAP
-        for first in range(0, max(1, len(ids) - _OVERLAP), step) if len(ids) > size else (0,):
-            yield _Window(number, first, ids[first : first + size])
-
-    def _run(self, model: Any, batch: Sequence[_Window], **options: bool) -> tuple[Any, torch.Tensor]:
-        import torch
-
-        first, last = _special_ids(self._tokenizer)
-        rows = [[first, *window.ids, last] for window in batch]
-        width = max(map(len, rows))
-        pad = self._tokenizer.pad_token_id or 0
-        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=self._device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=self._device)
-        with torch.inference_mode():
-            return model(input_ids=ids, attention_mask=mask, **options), mask
 
     def _first_layers(self, depth: int) -> Any:
         """Return the model cut off after `depth` layers, sharing its weights; cached."""
@@ -209,6 +183,14 @@ class Encoder:
         return self._shallow[depth]
 
 
+class SentenceEncoder(Protocol):
+    """What makes sentence vectors: an `Encoder`, or what stands for one."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one L2-normalised vector per text: float32, texts x dim."""
+        ...
+
+
 class RememberedVectors:
     """Sentence vectors of an encoder, the latest of them kept: one sentence is often asked for again.
 
@@ -216,7 +198,7 @@ class RememberedVectors:
     before it is judged.
     """
 
-    def __init__(self, encoder: Encoder, size: int = 10_000) -> None:
+    def __init__(self, encoder: SentenceEncoder, size: int = 10_000) -> None:
         self._encoder = encoder
         self._size = size
         self._vectors: dict[str, NDArray[np.float32]] = {}
@@ -228,7 +210,8 @@ class RememberedVectors:
         known = {text: self._vectors.pop(text) for text in dict.fromkeys(texts) if text in self._vectors}
         new = [text for text in dict.fromkeys(texts) if text not in known]
         # Copies, so that a vector does not keep all that were made with it; the latest stand last.
-        known |= {text: vector.copy() for text, vector in zip(new, self._encoder.encode(new), strict=True)}
+        made = self._encoder.encode(new) if new else ()
+        known |= {text: vector.copy() for text, vector in zip(new, made, strict=True)}
         self._vectors |= known
         for text in list(self._vectors)[: max(0, len(self._vectors) - self._size)]:
             del self._vectors[text]
@@ -241,43 +224,6 @@ class RememberedVectors:
         return taken
 
 
-def _choose_dtype(dtype: DType, device: torch.device) -> torch.dtype:
-    import torch
-
-    if dtype == "auto":
-        # Without hardware support, bfloat16 on a processor is slower than float32, not faster.
-        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return torch.bfloat16 if device.type == "cuda" or supported() else torch.float32
-    return torch.bfloat16 if dtype == "bfloat16" else torch.float32
-
-
-def _window_size(tokenizer: Any, model: Any) -> int:
-    """Return how many tokens fit beside the two special ones. Some tokenizers claim 1e30: trust the model."""
-    positions = int(getattr(model.config, "max_position_embeddings", 512))
-    # RoBERTa-like models number positions from pad + 1, so two of their positions are never used.
-    if getattr(model.config, "model_type", "") in {"roberta", "xlm-roberta", "camembert", "mpnet"}:
-        positions -= 2
-    return min(positions, int(tokenizer.model_max_length)) - 2
-
-
-def _special_ids(tokenizer: Any) -> tuple[int, int]:
-    first = tokenizer.cls_token_id if tokenizer.cls_token_id is not None else tokenizer.bos_token_id
-    last = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
-    return int(first), int(last)
-
-
 def _mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1)
-
-
-def _batches(windows: Sequence[_Window], budget: int) -> Iterator[list[_Window]]:
-    """Yield the windows longest first, in batches whose padded size stays within the budget."""
-    batch: list[_Window] = []
-    for window in sorted(windows, key=lambda each: -len(each.ids)):
-        if batch and (len(batch) + 1) * (len(batch[0].ids) + 2) > budget:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch

@@ -7,7 +7,7 @@ that finds all its articles done loads nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -25,7 +25,12 @@ from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mtalign.encode import Encoder, RememberedVectors
+    from mtalign.project.evidence import Evidence
+    from mtalign.tagger import Tagger
     from mtalign.translate.engine import Engine
     from mtalign.translate.memory import Group, Memory
     from mtalign.translate.terms import Terms
@@ -38,6 +43,9 @@ if TYPE_CHECKING:
 # read as its libraries are loaded.
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 _KERNELS_KEPT = "16"
+
+# The Russian tagger that comes as a package; any other name is a model's.
+NATASHA = "natasha"
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,12 @@ class Models:
         self._files: dict[str, ModelFiles] = {}
         self._engines: dict[tuple[str, str, object], Engine] = {}
         self._translators: dict[TranslatorConfig, Translator] = {}
+        self._taggers: dict[str, Tagger] = {}
+        self._evidence: dict[str, list[Evidence]] = {}
         self._signatures: dict[tuple[str, ...], str] = {}
 
     def find(self, translated: Iterable[str]) -> list[UsedModel]:
-        """Resolve the encoder and the translators into the given languages, without loading weights.
+        """Resolve encoder, annotator, and the translators into the given languages; load no weights.
 
         Raises:
             ModelUnavailable: one of them cannot be had.
@@ -82,6 +92,10 @@ class Models:
         """
         encoder = self.config.encoder
         used = [_used("encoder", self._find(encoder.model), None, encoder.dtype)]
+        if self.config.tagger:
+            used.append(_used("entities", self._find(self.config.tagger), None, "auto"))
+        if (ner := self.config.evidence.ner) and ner != NATASHA:
+            used.append(_used("evidence", self._find(ner), None, "auto"))
         for lang in translated:
             chosen = self._translator(lang)
             used.append(self._used(f"translator {lang}", chosen))
@@ -119,7 +133,7 @@ class Models:
         """Sentence vectors of the same encoder, the latest of them remembered."""
         from mtalign.encode import RememberedVectors
 
-        return RememberedVectors(self.encoder)
+        return RememberedVectors(_EncoderOnUse(self))
 
     @cached_property
     def linker(self) -> Linker:
@@ -127,6 +141,60 @@ class Models:
         from mtalign.words import Linker
 
         return Linker(self.encoder, self.config.words)
+
+    @cached_property
+    def tagger(self) -> Tagger | None:
+        """What finds entities in articles that come without any, if a model of its own does."""
+        return self._load_tagger(self.config.tagger) if self.config.tagger else None
+
+    @property
+    def evidence_asks_models(self) -> bool:
+        """Whether projection asks models beside the encoder, which unlike that may serve one thread only."""
+        chosen = self.config.evidence
+        return bool(chosen.ner or chosen.score or chosen.markers)
+
+    def evidence(self, lang: str) -> list[Evidence]:
+        """Return what else than the ranker speaks for spans in a language, as the configuration has it."""
+        if lang not in self._evidence:
+            self._evidence[lang] = list(self._load_evidence(lang))
+        return self._evidence[lang]
+
+    def _load_evidence(self, lang: str) -> Iterator[Evidence]:
+        from mtalign.annotate import natasha_entities, tagged_entities
+        from mtalign.project.evidence import EngineScores, MarkedTranslations, TaggedNames
+
+        chosen = self.config.evidence
+        if chosen.ner == NATASHA:
+            if lang == "ru":
+                yield TaggedNames(natasha_entities, chosen.ner_weight)
+        elif chosen.ner is not None:
+            tagger = self._load_tagger(chosen.ner)
+            yield TaggedNames(lambda document: tagged_entities(document, tagger), chosen.ner_weight)
+        if chosen.score:
+            engine = self.engine(lang)
+            if not engine.capabilities.score:
+                raise ConfigError(f"evidence.score: the engine of {lang!r} cannot score translations")
+            yield EngineScores(engine, chosen.score)
+        if chosen.markers:
+            yield MarkedTranslations(self._translate_plainly, chosen.markers, self.config.project.accept)
+
+    def _translate_plainly(self, sentences: Sequence[str], source: str, target: str) -> list[str]:
+        """Return the engine's first translation of each sentence; none for a sentence over its limit."""
+        engine = self.engine(target)
+        fits = [
+            engine.count_tokens(each, source, target) <= engine.limit(source, target) for each in sentences
+        ]
+        made = iter(
+            engine.translate([each for each, may in zip(sentences, fits, strict=True) if may], source, target)
+        )
+        return [next(made)[0].text if may else "" for may in fits]
+
+    def _load_tagger(self, name: str) -> Tagger:
+        from mtalign.tagger import Tagger
+
+        if name not in self._taggers:
+            self._taggers[name] = Tagger(self._find(name))
+        return self._taggers[name]
 
     @cached_property
     def terms(self) -> Terms:
@@ -154,7 +222,7 @@ class Models:
     def may_remember(self, source: str, target: str) -> bool:
         """Say whether the memory holds translations between two languages by our model or by people.
 
-        No engine is loaded for that, and no memory is made.
+        No engine is looked at for that, and no memory is made.
         """
         if self._memory_path is None or not self._memory_path.is_file():
             return False
@@ -206,13 +274,19 @@ class Models:
 
     def _load_engine(self, chosen: EngineConfig) -> Engine:
         from mtalign.translate import ctranslate2, openai, transformers
+        from mtalign.translate.lazy import LazyEngine
 
-        if isinstance(chosen.options, OpenAIOptions):
-            return openai.load_engine(chosen.model, chosen.options)
+        options = chosen.options
+        if isinstance(options, OpenAIOptions):
+            return openai.load_engine(chosen.model, options)
         files = self._find(chosen.model)
-        if isinstance(chosen.options, CTranslate2Options):
-            return ctranslate2.load_engine(files, chosen.options)
-        return transformers.load_engine(files, chosen.options)
+        if isinstance(options, CTranslate2Options):
+            known = ctranslate2.profile(files, options)
+            if known is None:
+                return ctranslate2.load_engine(files, options)
+            return LazyEngine(known, lambda: ctranslate2.load_engine(files, options))
+        known = transformers.profile(files, options)
+        return LazyEngine(known, lambda: transformers.load_engine(files, options))
 
     def signature(self, translated: Iterable[str]) -> str:
         """Return one line that changes whenever the records would: the resume key of an article.
@@ -232,12 +306,13 @@ class Models:
             f"mtalign:{__version__}",
             f"transformers:{version('transformers')}",
             self._encoder_signature,
-            f"entities:{config.entities}",
+            f"entities:{self._annotator_signature}",
             f"data:{_digest_of('project/weights.json', 'translate/few_shot.json')}",
             *(
                 f"{stage}:{digest(getattr(config, stage))}"
                 for stage in ("align", "words", "project", "check")
             ),
+            f"evidence:{digest(config.evidence)}{self._evidence_signature}",
             f"quality:{digest(config.quality)}/{_digest_of('quality.json')}",
         ]
         if langs:
@@ -252,6 +327,20 @@ class Models:
     def _encoder_signature(self) -> str:
         encoder = self._find(self.config.encoder.model)
         return f"encoder:{encoder.name}#{encoder.fingerprint}/{digest(self.config.encoder)}"
+
+    @property
+    def _evidence_signature(self) -> str:
+        ner = self.config.evidence.ner
+        if ner is None:
+            return ""
+        return f"/natasha:{version('natasha')}" if ner == NATASHA else f"/{self._find(ner).fingerprint}"
+
+    @property
+    def _annotator_signature(self) -> str:
+        if not self.config.tagger:
+            return self.config.entities
+        found = self._find(self.config.tagger)
+        return f"{found.name}#{found.fingerprint}"
 
     def _model_signature(self, chosen: EngineConfig) -> str:
         if isinstance(chosen.options, OpenAIOptions):
@@ -273,6 +362,16 @@ class Models:
                 f"of its own; add translate.{lang} (or translate.default) to it"
             )
         return chosen
+
+
+class _EncoderOnUse:
+    """The encoder of a configuration, loaded when the first text is to be encoded."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._models.encoder.encode(texts)
 
 
 def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -> UsedModel:

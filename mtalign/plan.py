@@ -1,8 +1,8 @@
 """What a run has ahead of it: sentences, what the memory serves of them, and how long the rest will take.
 
-Nothing is translated and nothing is written. To ask the memory, an engine must be loaded, since the
-memory's key holds what only the loaded model says; that is done only where the memory holds translations
-that may be this model's or a person's.
+Nothing is translated and nothing is written. The memory is asked under the engine's signature, which is
+known without its weights, except where CTranslate2 never ran the model on this machine; and it is asked only
+where it holds translations that may be this model's or a person's.
 """
 
 from __future__ import annotations

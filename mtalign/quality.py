@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mtalign.project.features import Comparison
+    from mtalign.project.target import Comparison
 
     Floats = NDArray[np.float64]
 

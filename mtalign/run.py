@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 # The parts of a signature that belong to one stage each, beside those of the languages translated into. All
 # other parts (versions, the encoder, the annotator) concern the whole record.
-_OWN = frozenset({"align", "words", "project", "check", "quality", "terms", *LANGUAGES})
+_OWN = frozenset({"align", "words", "project", "evidence", "check", "quality", "terms", *LANGUAGES})
 
 # What translations come from beside their engine: terms, and the checks that choose among hypotheses.
 _OF_TRANSLATION = frozenset({"terms", "check"})
@@ -122,6 +122,14 @@ def finish_articles(begun: Begun, targets: Sequence[str], models: Models) -> Ite
     for work in begun.works:
         _each([work], lambda work: _finish(work, targets, models, begun.vectors))
         yield work.failure or work.made()
+
+
+def tasks_of(record: Record) -> dict[str, Task]:
+    """Return what was projected in a record, by target language."""
+    return {
+        lang: Task(record.source, target, record.beads[pair_key(record.source.lang, lang)])
+        for lang, target in record.targets.items()
+    }
 
 
 def missing(article: Article, targets: Iterable[str]) -> list[str]:
@@ -252,10 +260,11 @@ def _parts(signature: str) -> dict[str, str]:
 def _annotate(work: _Work, models: Models) -> None:
     if models.config.entities == "none" or work.source.entities:
         return
-    from mtalign.annotate import spacy_entities
+    from mtalign.annotate import spacy_entities, tagged_entities
 
     with work.timed("annotate"):
-        work.source = spacy_entities(work.source)
+        tagger = models.tagger
+        work.source = tagged_entities(work.source, tagger) if tagger else spacy_entities(work.source)
 
 
 def _translate(works: Sequence[_Work], lang: str, models: Models) -> None:
@@ -310,7 +319,9 @@ def _finish(work: _Work, targets: Sequence[str], models: Models, vectors: Rememb
     projections = _projected(work, earlier) if earlier else None
     if projections is None:
         with work.timed("project"):
-            made = project_documents(list(tasks.values()), models.linker.compare, models.config.project)
+            made = project_documents(
+                list(tasks.values()), models.linker.compare, models.config.project, evidence=models.evidence
+            )
         projections = dict(zip(targets, made, strict=True))
     quality = _estimated(work, earlier) if earlier else None
     if quality is None:
@@ -398,7 +409,7 @@ def _projected(work: _Work, earlier: Record) -> dict[str, tuple[Projection, ...]
 
     All or none: the linker centres each language on all that it is given together.
     """
-    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project") else None
+    return dict(earlier.projections) if _unchanged(work, earlier, "words", "project", "evidence") else None
 
 
 def _unchanged(work: _Work, earlier: Record, *stages: str) -> bool:

@@ -6,6 +6,7 @@ as many, in order; a row that cannot be used comes back as the error that says w
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, islice
@@ -21,15 +22,17 @@ from mtalign.align.side import prepare
 from mtalign.align.tuples import tuples
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Relation, Span
-from mtalign.errors import InputError, UnknownLanguage
+from mtalign.errors import InputError, UnknownLanguage, UsageError
+from mtalign.hmm import StatisticalLinks
 from mtalign.languages import language
+from mtalign.project.baseline import baseline_documents
 from mtalign.project.document import Task, project_documents
 from mtalign.record import Projection, Rejected, pair_key
 from mtalign.segment import segment, split_sentences
 from mtalign.translate.document import Translated, translate_documents
 from mtalign.units import Unit, UnitText, unit_text
 from mtalign.utf16 import Utf16
-from mtalign.words import links_of
+from mtalign.words import Linker, Statistics, links_of
 
 if TYPE_CHECKING:
     from mtalign.load import Models
@@ -70,14 +73,19 @@ class NWayRow(Struct):
     paragraphs: dict[str, list[int]] = {}
 
 
-class WordsRow(Struct):
-    """Input of `words`: tokens, or raw strings to be split."""
+class CorpusRow(Struct):
+    """A sentence pair: tokens, or raw strings to be split."""
 
-    id: str | int
     src_lang: str
     tgt_lang: str
     src: list[str] | str
     tgt: list[str] | str
+
+
+class WordsRow(CorpusRow, kw_only=True):
+    """Input of `words`: a sentence pair with an id."""
+
+    id: str | int
 
 
 class MentionRow(Struct):
@@ -235,11 +243,17 @@ def _whole(sentences: list[str]) -> list[str]:
     return sentences
 
 
-def words_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
-    """Link the words of two sentences per row. Rows of a call share their languages' mean vectors."""
+def words_rows(
+    rows: Sequence[JsonRow], models: Models, statistics: Mapping[tuple[str, str], Statistics] | None = None
+) -> list[JsonRow | InputError]:
+    """Link the words of two sentences per row. Rows of a call share their languages' mean vectors.
+
+    `statistics` are links from corpora by language pair, see `corpus_statistics`.
+    """
     parsed = [_attempt(_words_pair, row, models) for row in rows]
     good = [each for each in parsed if not isinstance(each, InputError)]
-    matrices = iter(models.linker.link([pair for _, pair in good]) if good else [])
+    linker = Linker(models.encoder, models.config.words, statistics) if statistics else models.linker
+    matrices = iter(linker.link([pair for _, pair in good]) if good else [])
     return [
         each
         if isinstance(each, InputError)
@@ -249,6 +263,26 @@ def words_rows(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputE
         }
         for each in parsed
     ]
+
+
+def corpus_statistics(lines: Iterable[bytes], path: str) -> dict[tuple[str, str], Statistics]:
+    """Learn links from a corpus: rows as `words` takes them, of any language pairs.
+
+    Raises:
+        UsageError: a line is no such row, or there is none.
+    """
+    pairs: dict[tuple[str, str], list[tuple[list[str], list[str]]]] = defaultdict(list)
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                row = _typed(_object(line), CorpusRow)
+                left, right = _as_units(row.src, row.src_lang), _as_units(row.tgt, row.tgt_lang)
+            except (InputError, UnknownLanguage) as error:
+                raise UsageError(f"{path}:{number}: {error}") from error
+            pairs[left.lang, right.lang].append((left.words(), right.words()))
+    if not pairs:
+        raise UsageError(f"{path} holds no sentence pair to learn from")
+    return {langs: StatisticalLinks(corpus) for langs, corpus in pairs.items()}
 
 
 def _words_pair(row: JsonRow, _: Models) -> tuple[str | int, tuple[UnitText, UnitText]]:
@@ -268,10 +302,11 @@ def _as_units(words: list[str] | str, lang: str) -> UnitText:
     return UnitText(lang, " ".join(words), tuple(found))
 
 
-def project_rows(*, utf16: bool = False) -> Stage:
+def project_rows(*, utf16: bool = False, baseline: bool = False) -> Stage:
     """Return the stage that carries the entities of `src` over into `tgt`; long texts are aligned first.
 
     Args:
+        baseline: by word links alone, as measurements compare with.
         utf16: `start`, `end` and `fragments` are counted in UTF-16 units, not code points, both in the rows
             given and in those returned.
     """
@@ -279,7 +314,12 @@ def project_rows(*, utf16: bool = False) -> Stage:
     def stage(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
         tasks = [_attempt(partial(_project_task, utf16=utf16), row, models) for row in rows]
         good = [task for task in tasks if isinstance(task, Task)]
-        results = iter(project_documents(good, models.linker.compare, models.config.project))
+        compare = models.linker.compare
+        results = iter(
+            baseline_documents(good, compare)
+            if baseline
+            else project_documents(good, compare, models.config.project, evidence=models.evidence)
+        )
         return [
             _projection_row(row, task, next(results), utf16=utf16) if isinstance(task, Task) else task
             for row, task in zip(rows, tasks, strict=True)
@@ -401,10 +441,19 @@ def _translated_row(row: JsonRow, made: Mapping[str, Translated]) -> JsonRow:
 
 def _parse(line: bytes) -> JsonRow | InputError:
     try:
+        return _object(line)
+    except InputError as error:
+        return error
+
+
+def _object(line: bytes) -> JsonRow:
+    try:
         row = msgspec.json.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return InputError(f"not JSON: {error}")
-    return row if isinstance(row, dict) else InputError("the line is JSON, but not an object")
+        raise InputError(f"not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise InputError("the line is JSON, but not an object")
+    return row
 
 
 def _typed(row: JsonRow, kind: type[_Row]) -> _Row:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHUNK = 1 << 20
+# A sentence in three scripts, and Gemma 3's tokens for it.
+_SAMPLE = "Kyiv said: Сеул, 서울."
+_SAMPLE_IDS = [2, 53843, 648, 1176, 236787, 25647, 28371, 236764, 82358, 236761]
 
 
 @dataclass(frozen=True)
@@ -269,6 +272,7 @@ def build_gemma_270m(inputs: tuple[Path, ...], out: Path) -> None:
         tokenizer = transformers.AutoTokenizer.from_pretrained(out, gguf_file=gguf.name)
     finally:
         gguf.unlink()
+    check_tokenizer(tokenizer)
     # The loaded model still says that it is quantised, and neither saves nor reloads as a plain one:
     # a fresh model with a config that lacks that entry describes what the weights now are.
     config = loaded.config.to_dict()
@@ -277,6 +281,21 @@ def build_gemma_270m(inputs: tuple[Path, ...], out: Path) -> None:
     plain.load_state_dict(loaded.state_dict())
     plain.save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+def check_tokenizer(tokenizer: Any) -> None:
+    """Raise ModelUnavailable unless the tokenizer reads a sample as Gemma 3 does.
+
+    Some releases of transformers (5.17 for one) make another tokenizer of the same file, without a word;
+    the model then writes digits instead of sentences.
+    """
+    import transformers
+
+    if tokenizer(_SAMPLE)["input_ids"] != _SAMPLE_IDS:
+        raise ModelUnavailable(
+            f"transformers {transformers.__version__} reads the tokenizer in Gemma's GGUF file wrongly. "
+            'Remedy: pip install --upgrade "transformers>=5.24"'
+        )
 
 
 STARTERS: dict[str, Starter] = {
@@ -324,7 +343,7 @@ STARTERS: dict[str, Starter] = {
                 ),
             ),
             build=build_gemma_270m,
-            recipe=1,
+            recipe=2,
             demo=True,
         ),
     )

@@ -3,13 +3,14 @@
 The method is that of SimAlign and awesome-align (Jalili Sabet et al. 2020; Dou and Neubig 2021): cosine
 of token vectors from the middle layers of a multilingual encoder, softmax in both directions. Added
 are: several layers at once, each language centred on its own mean, and, if asked for, a bonus for words
-that sound alike once romanised. The last layer, which serves sentence vectors, is bad at this.
+that sound alike once romanised and for those that a corpus links (`mtalign.hmm`). The last layer, which
+serves sentence vectors, is bad at this.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +33,14 @@ _FUNCTION_WORDS = frozenset(
 )
 
 
+class Statistics(Protocol):
+    """What is known of a language pair from a corpus."""
+
+    def link(self, source: Sequence[str], target: Sequence[str]) -> NDArray[np.float32]:
+        """Return how surely two words are each other's, 0 to 1: source x target."""
+        ...
+
+
 class TokenEncoder(Protocol):
     """What word linking needs of an encoder: vectors and offsets of tokens in given layers."""
 
@@ -45,11 +54,13 @@ class LinkOptions:
     """How links are made.
 
     `layers` are the encoder layers whose cosines are averaged; `sound` is the weight of the romanised
-    likeness of two words; `temperature` sharpens the two softmaxes; links under `least` count as none.
+    likeness of two words, `statistics` that of links from a corpus, where one is given; `temperature`
+    sharpens the two softmaxes; links under `least` count as none.
     """
 
     layers: tuple[int, ...] = (5, 6, 7)
     sound: float = 0.0
+    statistics: float = 0.15
     temperature: float = 0.05
     least: float = 0.03
 
@@ -77,11 +88,23 @@ class Comparison:
 
 
 class Linker:
-    """Links the units of text pairs, many pairs at a time."""
+    """Links the units of text pairs, many pairs at a time.
 
-    def __init__(self, encoder: TokenEncoder, options: LinkOptions | None = None) -> None:
+    Args:
+        encoder: makes the vectors.
+        options: how links are made.
+        statistics: links from corpora, by the languages of the left and the right text.
+    """
+
+    def __init__(
+        self,
+        encoder: TokenEncoder,
+        options: LinkOptions | None = None,
+        statistics: Mapping[tuple[str, str], Statistics] | None = None,
+    ) -> None:
         self._encoder = encoder
         self._options = options or LinkOptions()
+        self._statistics = statistics or {}
 
     def link(self, pairs: Sequence[tuple[UnitText, UnitText]]) -> list[NDArray[np.float32]]:
         """Return a matrix per pair, left units x right units: 0 (no link) to 1 (each is the other's only).
@@ -123,7 +146,10 @@ class Linker:
         if not left.units or not right.units:
             return Comparison(similarity, similarity, similarity, ours, theirs)
         sound = sound_likeness(left.words(), right.words())
-        exponents = (similarity + self._options.sound * sound) / self._options.temperature
+        evidence = similarity + self._options.sound * sound
+        if known := self._statistics.get((left.lang, right.lang)):
+            evidence = evidence + self._options.statistics * known.link(left.words(), right.words())
+        exponents = evidence / self._options.temperature
         links = np.sqrt(_softmax(exponents, 1) * _softmax(exponents, 0))
         links = np.where(links >= self._options.least, links, 0).astype(np.float32)
         return Comparison(links, similarity, sound, ours, theirs)

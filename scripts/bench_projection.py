@@ -11,30 +11,36 @@ best, from the first to the last of them, particles at the end left out. Beads a
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from projection_data import Case, read_cases
+from projection_data import Case, read_cases, read_independent
 from ranker_examples import FOLDS, fold
 
 from mtalign.alignment import Bead
+from mtalign.annotate import natasha_entities
 from mtalign.document import Document, Entity, Sentence, Span
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
 from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
+from mtalign.hmm import StatisticalLinks
 from mtalign.models import resolve
+from mtalign.project.baseline import baseline_span
 from mtalign.project.document import Task, project_documents
+from mtalign.project.evidence import Evidence, TaggedNames
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
 from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
-from mtalign.words import Comparison, Linker, TokenEncoder, links_of
+from mtalign.words import Linker, TokenEncoder, links_of
 
 
 class Remembering:
@@ -54,10 +60,15 @@ class Remembering:
         return [self._known[text] for text in texts]
 
 
+Hears = Callable[[str], Sequence[Evidence]]
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one mention."""
+    """What became of one mention; `case` and `at` say which sentence it is in and where it begins there."""
 
+    case: str
+    at: int
     data: str
     lang: str
     entity: str
@@ -69,6 +80,11 @@ class Outcome:
 
     @property
     def adjudicated(self) -> bool:
+        """Whether the span is right, or a reader found it as right as the gold (uner_adjudication.json)."""
+        return self.right or (self.case, self.at, self.found) in adjudications()
+
+    @property
+    def right_but_for_marks(self) -> bool:
         """Whether the span is a gold one if marks at the edges of both are left out.
 
         Some of the gold takes in the full stop, comma or bracket after a name.
@@ -91,6 +107,19 @@ def _bare(span: Span, text: str) -> Span:
     while start < end and not text[end - 1].isalnum():
         end -= 1
     return Span(start, end)
+
+
+# Ways to judge a span, and what they are called in the table.
+HOW = {"right": "", "right_but_for_marks": " marks aside", "adjudicated": " adjudicated"}
+
+
+@cache
+def adjudications() -> frozenset[tuple[str, int, Span]]:
+    """Return the spans that differ from the gold and were read as right: sentence, mention's start, span."""
+    read = json.loads(Path(__file__).with_name("uner_adjudication.json").read_text(encoding="utf-8"))
+    return frozenset(
+        (each["id"], each["mention"], Span(*each["span"])) for each in read["verdicts"] if each["right"]
+    )
 
 
 def task_of(cases: Sequence[Case]) -> Task:
@@ -119,9 +148,13 @@ def task_of(cases: Sequence[Case]) -> Task:
 
 
 def outcomes(
-    cases: Sequence[Case], linker: Linker, folds: Sequence[dict[str, Weights]], options: ProjectOptions
+    cases: Sequence[Case],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+    evidence: Hears | None = None,
 ) -> list[Outcome]:
-    """Project all cases, each article by its fold's weights."""
+    """Project all cases, each article by its fold's weights, with other evidence if given."""
     found = []
     for number, weights in enumerate(folds):
         articles = [
@@ -136,7 +169,9 @@ def outcomes(
             bundle = articles[at : at + 64]
             for own, made in zip(
                 bundle,
-                project_documents([task_of(own) for own in bundle], linker.compare, options, weights),
+                project_documents(
+                    [task_of(own) for own in bundle], linker.compare, options, weights, evidence
+                ),
                 strict=True,
             ):
                 by_id = {each.source: each for each in made}
@@ -151,6 +186,8 @@ def outcomes(
                         )
                         found.append(
                             Outcome(
+                                case.group,
+                                mention.entity.span.start,
                                 case.data,
                                 case.lang,
                                 mention.entity.text,
@@ -164,11 +201,48 @@ def outcomes(
     return found
 
 
+def print_labelled(
+    annotated: Sequence[tuple[Case, tuple[tuple[Span, str], ...]]],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+    evidence: Hears | None = None,
+) -> None:
+    """Print F1 of exact span and label, all mentions of either language counted, beside its ceiling.
+
+    The ceiling is what the annotators' own choice of mentions allows: as many of a label as both have.
+    """
+    right = {"baseline": 0, "mtalign": 0}
+    kept = dict(right)
+    wanted, most = sum(len(gold) for _, gold in annotated), 0
+    for number, weights in enumerate(folds):
+        own = [pair for pair in annotated if fold(pair[0].group) == number]
+        cases = [case for case, _ in own]
+        made = project_documents(
+            [task_of([case]) for case in cases], linker.compare, options, weights, evidence
+        )
+        for (case, gold), found, plain in zip(own, made, baselines(cases, linker), strict=True):
+            labels = [mention.entity.label for mention in case.mentions]
+            both = Counter(labels) & Counter(label for _, label in gold)
+            most += both.total()
+            for name, spans in (
+                ("mtalign", [one.entity.span if one.entity else None for one in found]),
+                ("baseline", plain),
+            ):
+                answers = {(span, label) for span, label in zip(spans, labels, strict=True) if span}
+                kept[name] += len(answers)
+                right[name] += len(answers & set(gold))
+    mentions = sum(len(case.mentions) for case, _ in annotated)
+    scores = ", ".join(f"{name} {2 * right[name] / (kept[name] + wanted):.3f}" for name in right)
+    ceiling = 2 * most / (mentions + wanted)
+    print(f"UNER-PUD, exact span and label, F1 over all mentions: {scores}; ceiling {ceiling:.3f}")
+
+
 def baselines(cases: Sequence[Case], linker: Linker) -> list[list[Span | None]]:
     """Return the baseline's span for every mention of every case."""
     pairs = [units_of(case) for case in cases]
     return [
-        [baseline(mention.entity.span, *pair, compared) for mention in case.mentions]
+        [baseline_span(mention.entity.span, *pair, compared) for mention in case.mentions]
         for case, pair, compared in zip(cases, pairs, linker.compare(pairs), strict=True)
     ]
 
@@ -179,17 +253,24 @@ def units_of(case: Case) -> tuple[UnitText, UnitText]:
     return source, set_aside_aliases(unit_text(case.target, case.lang), source)
 
 
-def baseline(entity: Span, source: UnitText, target: UnitText, compared: Comparison) -> Span | None:
-    """Project by the best link of each unit: from the first to the last unit linked."""
-    rows = [
-        n for n, unit in enumerate(source.units) if unit.span.overlaps(entity) and compared.links[n].any()
-    ]
-    linked = {int(compared.links[n].argmax()) for n in rows}
-    while linked and target.units[max(linked)].particle:
-        linked.remove(max(linked))
-    if not linked:
-        return None
-    return Span(target.units[min(linked)].span.start, target.units[max(linked)].span.end)
+def print_natasha(
+    cases: Sequence[Case],
+    annotated: Sequence[tuple[Case, tuple[tuple[Span, str], ...]]],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+) -> None:
+    """Print the Russian sets without and with natasha's names as evidence, by its weight."""
+    russian = [case for case in cases if case.lang == "ru"]
+    for weight in (0.0, 0.5, 1.0, 2.0):
+        names = TaggedNames(natasha_entities, weight)
+
+        def hears(_: str, names: TaggedNames = names) -> Sequence[Evidence]:
+            return [names]
+
+        print(f"natasha's names, weight {weight}")
+        print_accuracy(outcomes(russian, linker, folds, options, hears))
+        print_labelled(annotated, linker, folds, options, hears)
 
 
 def print_accuracy(found: Sequence[Outcome]) -> None:
@@ -226,12 +307,12 @@ def print_calibration(found: Sequence[Outcome]) -> None:
         judged = sorted(
             (each for each in own if each.gold), key=lambda each: -each.confidence if each.found else 0
         )
-        for how in ("right", "adjudicated") if key[0] == "uner" else ("right",):
+        for how in HOW if key[0] == "uner" else ("right",):
             shares = [
                 np.mean([getattr(each, how) for each in judged[: int(share * len(judged))]])
                 for share in (0.8, 0.9, 0.95)
             ]
-            name = key[1] + (" marks aside" if how == "adjudicated" else "")
+            name = key[1] + HOW[how]
             print(f"{key[0]:8}{name:15}" + "".join(f"{share:7.3f}" for share in shares))
 
 
@@ -245,8 +326,11 @@ def print_mistakes(found: Sequence[Outcome], data: str) -> None:
         if not each.right:
             said = each.found.of(each.target) if each.found else None
             wanted = [span.of(each.target) for span in each.gold]
-            mark = "marks only" if each.adjudicated else ""
-            print(f"{each.confidence:.2f} {each.entity!r} gold {wanted} found {said!r} {mark}")
+            place = f"{each.case} {each.at} {(each.found.start, each.found.end) if each.found else None}"
+            verdict = (
+                "marks only" if each.right_but_for_marks else "read as right" if each.adjudicated else ""
+            )
+            print(f"{each.confidence:.2f} {place} {each.entity!r} gold {wanted} found {said!r} {verdict}")
 
 
 def reliability_svg(found: Sequence[Outcome]) -> str:
@@ -298,13 +382,19 @@ def print_speed(cases: Sequence[Case], linker: Linker, encoder: Remembering) -> 
     print(f"{len(cases)} pairs to {cases[0].lang}: {1000 * taken / len(cases):.1f} ms of processor a pair")
 
 
-def print_words(path: Path, linker: Linker) -> None:
-    """Print precision, recall and F1 of word links on XL-WA en-ru, given tokens as units."""
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+def print_words(path: Path, corpus: Path, encoder: TokenEncoder) -> None:
+    """Print F1 of word links on XL-WA en-ru, given tokens as units; at last with links from a corpus."""
+    rows = _tabbed(path)
     pairs = [(_tokens(left, "en"), _tokens(right, "ru")) for left, right, _ in rows]
-    matrices = linker.link(pairs)
+    plain = Linker(encoder).link(pairs)
+    learnt = StatisticalLinks([(left.split(), right.split()) for left, right, *_ in _tabbed(corpus)])
+    helped = Linker(encoder, statistics={("en", "ru"): learnt}).link(pairs)
     gold = [_links(number, links) for number, (_, _, links) in enumerate(rows)]
-    for name, ruled in (("plain", False), ("with the function-word rule", True)):
+    for name, ruled, matrices in (
+        ("plain", False, plain),
+        ("with the function-word rule", True, plain),
+        (f"and with links from {corpus.name}", True, helped),
+    ):
         found = [
             links_of(matrix, source if ruled else None)
             for matrix, (source, _) in zip(matrices, pairs, strict=True)
@@ -315,6 +405,10 @@ def print_words(path: Path, linker: Linker) -> None:
         ]
         scores = evaluate_words(gold, pred)
         print(f"word links, {path.name}, {name}: F1 {scores.links.f1:.4f}, AER {scores.aer:.4f}")
+
+
+def _tabbed(path: Path) -> list[list[str]]:
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _links(number: int, links: str) -> Row[Links]:
@@ -355,19 +449,34 @@ def main() -> None:
     parser.add_argument("--consistency", type=float, default=ProjectOptions().consistency)
     parser.add_argument("--plot", type=Path, help="write the reliability plot here (SVG)")
     parser.add_argument("--list-uner", action="store_true", help="list the sure mistakes on UNER-PUD")
+    parser.add_argument("--natasha", action="store_true", help="measure natasha's names as evidence")
     options = parser.parse_args()
     cases = read_cases(options.data)
     files = resolve(options.encoder)
     encoder = Encoder(files)
-    found = run(cases, Remembering(encoder), options.folds, ProjectOptions(consistency=options.consistency))
+    remembering = Remembering(encoder)
+    linker, chosen = Linker(remembering), ProjectOptions(consistency=options.consistency)
+    weights = read_folds(options.folds)
+    found = run(cases, remembering, options.folds, chosen)
+    annotated = read_independent(options.data)
+    print_labelled(annotated, linker, weights, chosen)
+    if options.natasha:
+        print_natasha(cases, annotated, linker, weights, chosen)
     if options.plot:
         options.plot.write_text(reliability_svg(found), encoding="utf-8")
     if options.list_uner:
         print_mistakes(found, "uner")
     words = options.data / "words/xlwa_en-ru.dev.tsv"
     if words.exists():
-        print_words(words, Linker(encoder))
+        print_words(words, options.data / "words/xlwa_en-ru.train.tsv", remembering)
     print_rates([case for case in cases if case.data == "news"][:60], encoder, str(files.path))
+
+
+def read_folds(path: Path | None) -> list[dict[str, Weights]]:
+    """Return each fold's weights, or those that come with mtalign."""
+    if path is None:
+        return [read_weights()] * FOLDS
+    return msgspec.json.decode(path.read_bytes(), type=list[dict[str, Weights]])
 
 
 def run(
@@ -375,12 +484,7 @@ def run(
 ) -> list[Outcome]:
     """Project, print the tables, and return what became of every mention."""
     linker = Linker(encoder)
-    weights = (
-        msgspec.json.decode(folds.read_bytes(), type=list[dict[str, Weights]])
-        if folds
-        else [read_weights()] * FOLDS
-    )
-    found = outcomes(cases, linker, weights, options)
+    found = outcomes(cases, linker, read_folds(folds), options)
     print_accuracy(found)
     print_calibration(found)
     print()

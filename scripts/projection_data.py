@@ -151,27 +151,46 @@ def _uner(path: Path) -> Iterator[Case]:
             yield Case("uner", row["id"], "ru", row["en"], row["ru"], tuple(mentions))
 
 
+def read_independent(folder: Path) -> list[tuple[Case, tuple[tuple[Span, str], ...]]]:
+    """Return the sentences of UNER-PUD with all English mentions, and all Russian spans with their labels."""
+    path = folder / "entities/uner_pud_en-ru.jsonl"
+    found = []
+    for row in _rows(path) if path.exists() else ():
+        mentions = tuple(
+            Mention(Entity(str(n), Span(each["start"], each["end"]), each["text"], each["label"]), ())
+            for n, each in enumerate(row["en_spans"])
+        )
+        gold = tuple((Span(each["start"], each["end"]), each["label"]) for each in row["ru_spans"])
+        found.append((Case("uner", row["id"], "ru", row["en"], row["ru"], mentions), gold))
+    return found
+
+
 def _corresponding(row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield pairs of mentions annotated independently that must be the same.
 
-    Best-first by sound, label and relative place; a pair counts if the two sound alike, or if they have
-    the same label and the two sentences have equally many mentions of that label.
+    First those that sound alike, best-first by sound, label and relative place. Of the rest, mentions of the
+    same label are joined by place alone, where the two sentences have equally many of that label; but not a
+    mention that the other text has letter by letter elsewhere, since that would be its counterpart.
     """
     from anyascii import anyascii
     from rapidfuzz import fuzz
 
     ours, theirs = row["en_spans"], row["ru_spans"]
     labels = [Counter(each["label"] for each in side) for side in (ours, theirs)]
-    scored = []
+    alike, beside = [], []
     for i, a in enumerate(ours):
         for k, b in enumerate(theirs):
             sound = fuzz.ratio(a["text"].lower(), anyascii(b["text"]).lower()) / 100
             same = a["label"] == b["label"]
             apart = abs(a["start"] / len(row["en"]) - b["start"] / len(row["ru"]))
-            if sound >= 0.55 or (same and labels[0][a["label"]] == labels[1][a["label"]]):
-                scored.append((sound + 0.3 * same - 0.3 * apart, i, k))
+            if sound >= 0.55:
+                alike.append((sound + 0.3 * same - 0.3 * apart, i, k))
+            elif same and labels[0][a["label"]] == labels[1][a["label"]]:
+                elsewhere = row["ru"][: b["start"]], row["ru"][b["end"] :]
+                if not any(a["text"] in text for text in elsewhere):
+                    beside.append((-apart, i, k))
     used: tuple[set[int], set[int]] = set(), set()
-    for _, i, k in sorted(scored, reverse=True):
+    for _, i, k in [*sorted(alike, reverse=True), *sorted(beside, reverse=True)]:
         if i not in used[0] and k not in used[1]:
             used[0].add(i)
             used[1].add(k)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from projection_data import Case, Mention
 
-from mtalign.project.features import features, side
+from mtalign.project.features import features
+from mtalign.project.target import prepare
 from mtalign.units import UnitText, set_aside_aliases, unit_text
 from mtalign.words import Comparison, Linker
 
@@ -106,9 +107,9 @@ def examples(compared: Compared, *, made_up: bool = False) -> Iterator[Example]:
     ]
     if not compared.target.units or not any(own for _, own in owned):
         return
-    prepared = side(compared.target, max(len(own) for _, own in owned))
+    prepared = prepare(compared.target, compared.comparison, max(len(own) for _, own in owned))
     for mention, own in owned:
-        table, possible, loss = features(own, source, mention.entity.text, prepared, compared.comparison)
+        table, possible, loss = features(own, source, mention.entity.text, prepared)
         spans = [span for span, may in zip(prepared.spans, possible, strict=True) if may]
         right = np.array([span in mention.gold for span in spans], bool)
         yield Example(

@@ -362,3 +362,56 @@ def llama_chat(folder: Path) -> ModelFiles:
     )
     torch.manual_seed(0)
     return _finish(folder, LlamaForCausalLM(config), tokenizer)
+
+
+def name_tagger(folder: Path) -> ModelFiles:
+    """A token classifier (BERT, WordPiece, BILOU) with a window of 62 tokens that knows a few names.
+
+    Without training: the embedding of a name's first piece points to its tag, and the layers add nothing.
+    """
+    import torch
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+    from tokenizers.processors import BertProcessing
+    from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
+
+    tags = ["O", "U-LOC", "B-PER", "L-PER", "B-LOC", "L-LOC", "U-PER", "I-PER", "I-LOC"]
+    names = {"Ky": "U-LOC", "Київ": "U-LOC", "Paris": "U-LOC", "Olena": "B-PER", "Ivan": "L-PER"}
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    letters = sorted({char for text in [*english(50), "“”;,.'()"] for char in text if not char.isspace()})
+    pieces = [*specials, *names, "##iv", "##ivna", *letters, *(f"##{char}" for char in letters)]
+    vocabulary = {piece: n for n, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer(lowercase=False)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+        id2label=dict(enumerate(tags)),
+        label2id={tag: n for n, tag in enumerate(tags)},
+    )
+    model = BertForTokenClassification(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        for module in model.modules():
+            if isinstance(module, torch.nn.LayerNorm):
+                module.weight.fill_(1.0)
+        embeddings = model.bert.embeddings.word_embeddings.weight
+        embeddings[:, 0] = 1.0
+        for piece, tag in names.items():
+            embeddings[vocabulary[piece]] = 0.0
+            embeddings[vocabulary[piece], tags.index(tag)] = 1.0
+        model.classifier.weight[:, : len(tags)] = torch.eye(len(tags))
+    return _finish(folder, model, fast)

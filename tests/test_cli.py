@@ -93,7 +93,7 @@ def test_help_costs_little_processor_time() -> None:
             ["run", "a.txt", "--to", "ko", "-o", "out", "-c", "mine.yaml"],
             "presets are ko-uk-ru, madlad, nllb, starter, translategemma",
         ),
-        (["run", "a.txt", "--to", "ko", "-o", "out", "--entities", "magic"], "known are none and spacy"),
+        (["run", "a.txt", "--to", "ko", "-o", "out", "--entities", "magic"], "neither none, spacy, hub:"),
         (["status", "."], "not a run directory"),
         (["publish", "nowhere", "-o", "d"], "not a run directory"),
         (["models", "show", "starter:none"], "unknown model"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shlex
 import subprocess
 import sys
 import typing
@@ -39,6 +40,19 @@ def test_every_key_of_the_configuration_is_in_the_docs() -> None:
     reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `(\w+)` \|", reference, re.MULTILINE))
     assert set(keys(Config)) - rows == set(), "run make docs"
+
+
+def test_the_pages_that_the_code_writes_are_those_that_it_would_write_now(tmp_path: Path) -> None:
+    recipe = re.findall(
+        r"^\t\$\(BIN\)/(.*--output docs/\w+\.md)$", (ROOT / "Makefile").read_text("utf-8"), re.M
+    )
+    assert len(recipe) == 2
+    for command in recipe:
+        *words, page = shlex.split(command)
+        written = tmp_path / Path(page).name
+        program = [sys.executable] if words[0] == "python" else [sys.executable, "-m", words[0]]
+        subprocess.run([*program, *words[1:], str(written)], cwd=ROOT, check=True, capture_output=True)
+        assert written.read_text("utf-8") == (ROOT / page).read_text("utf-8"), f"{page}: run make docs"
 
 
 def test_the_site_builds_without_a_warning_and_asks_for_nothing_from_elsewhere(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def test_a_translation_is_nearer_than_another_sentence(encoder: Encoder) -> None
 def test_batching_does_not_change_a_vector(encoder: Encoder) -> None:
     together = encoder.encode([*SENTENCES, "Short.", "word " * 300])
     alone = np.concatenate([encoder.encode([text]) for text in SENTENCES])
-    assert np.abs(together[:4] - alone).max() < 1e-4
+    # Padding moves the last bits, and bfloat16, which some processors multiply in, has eight.
+    limit = 1e-4 if "dtype:float32" in encoder.signature else 4e-3
+    assert np.abs(together[:4] - alone).max() < limit
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:

@@ -126,7 +126,7 @@ def test_bad_input_gives_one_line_each_and_harms_no_other(engines: dict[str, Eng
     assert [len(group) for group in direct] == [1] * len(odd)
 
 
-@pytest.mark.parametrize("name", ["marian", "ctranslate2-marian", "llama_chat"])
+@pytest.mark.parametrize("name", ["marian", "madlad", "llama_chat", "ctranslate2-marian", "ctranslate2-nllb"])
 def test_a_hundred_kilobytes_without_a_space(engines: dict[str, Engine], name: str) -> None:
     listening = _Listening(engines[name])
     result = translate_sentences([_ODD["100kB"]], "en", "ru", Translator(listening))

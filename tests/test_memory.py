@@ -218,6 +218,12 @@ def test_the_command(path: Path, tmp_path: Path) -> None:
         None,
         1,
     )
-    assert "people" in call("stats")
+    with Memory(path) as memory:
+        made_by = "ctranslate2:4|device:cpu|model:hub:a/b#1|compute:int8_float32|threads:1"
+        memory.add([(Sentence("Two."), Outcome("둘."))], "en", "ko", made_by)
+    told = call("stats")
+    assert "people" in told
+    assert "ctranslate2:4 model:hub:a/b#1 compute:int8_float32\n" in told.replace(" \n", "\n")
+    assert "1 translations deleted" in call("prune", "--number", "1")
     assert "0 translations deleted" in call("prune", "--older-than", "0")
     assert "1 translations" in call("export", str(tmp_path / "out.tmx"))

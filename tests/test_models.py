@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import checkpoints
 import pytest
 from hub import commit_of, serve
 
@@ -14,6 +15,7 @@ from mtalign import models, starter
 from mtalign.errors import MissingExtra, ModelUnavailable
 from mtalign.models import resolve
 from mtalign.starter import PackedFile, Starter, sha256_of
+from mtalign.translate.checkpoint import load_tokenizer
 
 BUILD = """
 import sys
@@ -228,3 +230,9 @@ def test_an_unknown_repository_is_named(tmp_path: Path) -> None:
     with serve("owner/name", {"main": SAFE}) as endpoint:
         found = fetched(endpoint, "hub:owner/other", tmp_path)
     assert "the hub knows no such repository" in str(found["error"])
+
+
+def test_a_tokenizer_that_reads_gemma_otherwise_is_refused(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(checkpoints.gemma3(tmp_path / "gemma"))
+    with pytest.raises(ModelUnavailable, match=r"transformers>=5\.24"):
+        starter.check_tokenizer(tokenizer)

@@ -15,8 +15,9 @@ from mtalign.document import Document, Entity, Sentence, Span
 from mtalign.encode import Encoder
 from mtalign.errors import ModelUnavailable
 from mtalign.project.document import Task, project_documents
-from mtalign.project.features import FEATURES, skeleton
+from mtalign.project.features import FEATURES
 from mtalign.project.rank import ProjectOptions, Ranked, agree, settle
+from mtalign.project.sound import skeleton
 from mtalign.project.weights import read_weights
 from mtalign.record import Projection
 from mtalign.words import Linker

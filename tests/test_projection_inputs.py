@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace as with_options
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,10 +27,10 @@ from mtalign.project.fragments import apart, in_fragments
 from mtalign.project.grammar import agree as adjective_agrees
 from mtalign.project.grammar import finite_verb, pronouns
 from mtalign.project.rank import ProjectOptions, Ranked, agree
-from mtalign.record import Origin, Projection, Record
-from mtalign.units import unit_text
+from mtalign.record import Origin, Projection, Record, Rejected
+from mtalign.units import UnitText, unit_text
 from mtalign.utf16 import Utf16
-from mtalign.words import Linker
+from mtalign.words import Comparison, Linker, sound_likeness
 
 
 @pytest.fixture(scope="session")
@@ -314,3 +316,65 @@ def test_fragments_and_relations_survive_an_export(name: str, tmp_path: Path) ->
     assert target.relations == ()
     report = json.loads((tmp_path / "out" / "export.json").read_text())[name]
     assert (report["held"]["relations"], report["held"]["discontinuous mentions"]) == (1, 2)
+
+
+def test_rows_and_brat_files_may_count_in_utf16(tmp_path: Path) -> None:
+    text = "🎸🎸 Олена and 🎸Kyiv."
+    place = Utf16(text).units
+    olena, kyiv = (place(Span(at, at + len(said))) for said in ("Олена", "Kyiv") for at in [text.index(said)])
+    row = {
+        "id": "a",
+        "text": text,
+        "sentences": [place(Span(0, len(text)))],
+        "entities": [
+            {"id": 1, "start": olena[0], "end": olena[1], "label": "PER", "text": "Олена"},
+            {"id": 2, "start": olena[0], "end": kyiv[1], "label": "X", "fragments": [olena, kyiv]},
+        ],
+        "translations": {
+            "ko": {"text": "🎸키이우", "entities": [{"id": 1, "start": 2, "end": 5, "label": "LOC"}]}
+        },
+    }
+    inside = {**row, "id": "b", "entities": [{"id": 3, "start": 1, "end": 4, "label": "X"}]}
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, (row, inside))), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "b.ann").write_text(f"T1\tLOC {kyiv[0]} {kyiv[1]}\tKyiv\n", encoding="utf-8")
+
+    first, refused = read_articles([str(tmp_path / "rows.jsonl")], "en", utf16=True)
+    assert isinstance(first, Found)
+    article = first.article
+    assert [each.text for each in article.source.entities] == ["Олена", "Олена and 🎸Kyiv"]
+    assert [span.of(text) for span in article.source.entities[1].fragments] == ["Олена", "Kyiv"]
+    assert article.source.sentences[0].span == Span(0, len(text))
+    assert article.translations["ko"].entities[0].text == "키이우"
+    assert isinstance(refused, Rejected)
+    assert "entity '3': UTF-16 offset 1 is inside a character" in refused.reason
+
+    (brat,) = read_articles([str(tmp_path / "b.txt")], "en", utf16=True)
+    assert isinstance(brat, Found)
+    assert brat.article.source.entities[0].text == "Kyiv"
+    (counted,) = read_articles([str(tmp_path / "b.txt")], "en")
+    assert isinstance(counted, Rejected)
+
+
+def test_five_hundred_mentions_in_one_sentence() -> None:
+    names = [f"{number:04o}" for number in range(0, 4000, 8)]
+    ours, theirs = (
+        ["".join(table[2 * int(digit) : 2 * int(digit) + 2] for digit in name).capitalize() for name in names]
+        for table in ("kamorilovitasone", "камориловитасоне")
+    )
+    (made,) = project_documents(
+        [task(", ".join(ours) + " met.", ours, ", ".join(theirs) + " встретились.", "ru")], alike
+    )
+    assert [each.entity and each.entity.text for each in made] == theirs
+
+
+def alike(pairs: Sequence[tuple[UnitText, UnitText]]) -> list[Comparison]:
+    """Compare units as an encoder would to whom the n-th means the n-th."""
+    found = []
+    for left, right in pairs:
+        sizes = len(left.units), len(right.units)
+        same = np.eye(*sizes, dtype=np.float32)
+        sound = sound_likeness(left.words(), right.words())
+        vectors = [np.eye(size, max(sizes), dtype=np.float32) for size in sizes]
+        found.append(Comparison(same, same, sound, *vectors))
+    return found

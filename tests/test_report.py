@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -22,8 +23,7 @@ from mtalign.record import Issue, Origin, Projection, Record, Rejected
 from mtalign.report.article import article_anchor, article_view
 from mtalign.report.markup import Close, Open, nest, plain, visible, worded
 from mtalign.report.overview import Tally, overview, tally
-from mtalign.report.page import Shown, label_hues, render_article
-from mtalign.report.page import render as render_shown
+from mtalign.report.page import Shown, label_hues, render_body
 from mtalign.report.write import write_report
 
 # --- Records in the notation of the task ---
@@ -209,7 +209,10 @@ def parse(html: str) -> Node:
 
 
 def render(records: Iterable[Record], rejected: Sequence[Rejected], title: str) -> str:
-    return render_shown([Shown(each) for each in records], rejected, title)
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / "report.html"
+        write_report([Shown(each) for each in records], rejected, out, title)
+        return out.read_bytes().decode("utf-8")
 
 
 def page(*records: Record, rejected: Sequence[Rejected] = (), title: str = "Run") -> Node:
@@ -421,7 +424,8 @@ def test_links_lead_to_rows_sentences_and_articles_that_exist() -> None:
     ids = [node.attributes["id"] for node in root.walk() if "id" in node.attributes]
     assert len(ids) == len(set(ids))
     targets = {node.attributes["href"] for node in root.all("a")}
-    assert targets <= {f"#{each}" for each in ids}
+    # Those with `=` are searches.
+    assert {each for each in targets if "=" not in each} <= {f"#{each}" for each in ids}
     assert not any(char in each for each in ids for char in " \t\n")
 
 
@@ -491,13 +495,17 @@ def test_the_overview_counts() -> None:
         ["warning: lost entity", "1", "ko 1 in 1 article"],
     ]
     assert table(root, "Beads")[:2] == [
-        # 1-1, 2-2, 2-1, 0-1, 1-0, 1-2: the most frequent over all pairs first
-        ["en-ko", "2", "1", "·", "·", "1", "·", ""],
+        # 1-1, 2-2, 2-1, 1-2, 0-1, 1-0: one for one, joined, alone; each with the most frequent first
+        ["en-ko", "2", "1", "·", "·", "·", "1", ""],
         ["en-uk", "2", "·", "1", "·", "·", "·", ""],
     ]
+    assert words(root.one("masthead").one("summary")) == (
+        "15 of 16 entities were carried over (93.7%). Worth a look: 1 lost 1 doubtful 1 other issue"
+    )
     assert table(root, "Articles") == [["harbour", "4", "5", "1", "2"], ["second", "1", "1", "0", "0"]]
     assert [words(figure.one("figcaption")) for figure in root.all("figure")[:3]] == [
-        "한국어 5 kept, 1 lost", "українська 5 kept, 0 lost", "русский 5 kept, 0 lost",
+        "한국어 5 carried over, 1 lost", "українська 5 carried over, 0 lost",
+        "русский 5 carried over, 0 lost",
     ]  # fmt: skip
 
 
@@ -716,6 +724,6 @@ def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
 
 
 def test_one_article_is_also_a_fragment() -> None:
-    fragment = render_article(article_view(record()), label_hues(["LOC", "PER", "ORG"]))
-    assert fragment.strip() in render([record()], [], "Run")
-    assert_exact(parse(fragment), record())
+    body = render_body([article_view(record())], label_hues(["LOC", "PER", "ORG"]))
+    assert body.html.strip() in render([record()], [], "Run")
+    assert_exact(parse(body.html), record())

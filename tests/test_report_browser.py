@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,20 @@ from mtalign.store import Run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+
+@contextmanager
+def serving(run: Run) -> Iterator[ReportServer]:
+    with ReportServer(run, "Summit") as server:
+        server.wait()
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 LANGS = ("en", "ko", "uk", "ru")
 SUMMIT = replace(
     summit(),
@@ -48,6 +63,17 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("report") / "summit.html"
     write_report([Shown(SUMMIT, links(SUMMIT).links)], [], out, "Summit")
     return out
+
+
+@pytest.fixture(scope="module")
+def served_many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a served report of three articles on three pages."""
+    folder = tmp_path_factory.mktemp("served") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write, "PAGE_ROWS", 5)
+        run = written(folder, *(renamed(SUMMIT, f"copy {number}") for number in range(3)))
+        with serving(run) as server:
+            yield server.address
 
 
 @pytest.fixture
@@ -96,14 +122,16 @@ def test_pointing_at_a_name_lights_its_counterparts_and_the_words_of_its_sentenc
     lit = page.locator(".mention.lit").all_text_contents()
     assert {"Seoul", "서울", "Сеул"} <= set(lit)
     assert "서울" in (page.locator("#readout").text_content() or "")
-    assert sorted(highlighted(page, "linked")) == sorted(["Seoul", "서울", "Сеул", "Сеул"])
+    # What is lit up as a name is not painted as a word too.
+    assert highlighted(page, "linked") == []
     others = [word for number in range(6) for word in highlighted(page, f"link{number}")]
     assert {"Kyiv", "키이우", "Київ", "Киев", "Brussels"} <= set(others)
     page.mouse.move(5, 5)
     assert page.locator(".mention.lit").count() == 0
-    # From a translation the same words light up.
-    mention(page, "ko", "서울").hover()
-    assert "Seoul" in highlighted(page, "linked")
+    # From a translation, and by keyboard, the same lights up.
+    mention(page, "ko", "서울").focus()
+    assert {"Seoul", "서울", "Сеул"} <= set(page.locator(".mention.lit").all_text_contents())
+    assert "Kyiv" in [word for number in range(6) for word in highlighted(page, f"link{number}")]
 
 
 @pytest.mark.parametrize("typed", ["Seoul", "seoul", "서울", "Сеул", "СЕУЛЕ"])
@@ -287,34 +315,26 @@ def test_a_lost_entity_is_placed_by_selecting_its_text(page: Page) -> None:
 
 def test_a_served_report_writes_what_is_decided_into_the_run(browser: Browser, tmp_path: Path) -> None:
     run = written(tmp_path / "run", SUMMIT)
-    with ReportServer(run, "Summit") as server:
-        server.wait()
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            with quiet_page(browser) as page:
-                page.goto(server.address)
-                page.locator("#contents tbody a").first.click()
-                mention(page, "ko", "서울").click()
-                page.locator("#panel fieldset[data-lang=ko]").get_by_role("button", name="Reject").click()
-                page.locator("#panel-hint", has_text="Saved in the run.").wait_for()
-                assert [each.verdict for each in read_reviews(run.path).reviews] == ["reject"]
-                page.reload()
-                note = page.locator('.cell[data-lang="ko"] .note', has_text="rejected in review")
-                note.click()
-                page.locator("#panel fieldset[data-lang=ko]").get_by_role("button", name="Undo").click()
-                page.locator("#panel-hint", has_text="Saved in the run.").wait_for()
-                page.reload()
-                assert mention(page, "ko", "서울").is_visible()
-                page.click(".masthead a")
-                page.fill("#query", "서울")
-                page.locator("#hits li").first.wait_for()
-                page.locator("#hits a").first.click()
-                assert page.input_value("#query") == "서울"
-                assert page.evaluate("document.activeElement.closest('.row') !== null")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(run) as server, quiet_page(browser) as page:
+        page.goto(server.address)
+        page.locator("#contents tbody a").first.click()
+        mention(page, "ko", "서울").click()
+        page.locator("#panel fieldset[data-lang=ko]").get_by_role("button", name="Reject").click()
+        page.locator("#panel-hint", has_text="Saved in the run.").wait_for()
+        assert [each.verdict for each in read_reviews(run.path).reviews] == ["reject"]
+        page.reload()
+        note = page.locator('.cell[data-lang="ko"] .note', has_text="rejected in review")
+        note.click()
+        page.locator("#panel fieldset[data-lang=ko]").get_by_role("button", name="Undo").click()
+        page.locator("#panel-hint", has_text="Saved in the run.").wait_for()
+        page.reload()
+        assert mention(page, "ko", "서울").is_visible()
+        page.click(".masthead a")
+        page.fill("#query", "서울")
+        page.locator("#hits li").first.wait_for()
+        page.locator("#hits a").first.click()
+        assert page.input_value("#query") == "서울"
+        assert page.evaluate("document.activeElement.closest('.row') !== null")
     assert [each.verdict for each in read_reviews(run.path).reviews] == ["reject", "withdraw"]
     assert (run.path / REVIEWS).is_file()
     assert list(reviewed(Run(run.path))) == [SUMMIT]
@@ -356,23 +376,65 @@ def test_the_index_of_many_files_finds_in_all_of_them(
         assert "копія 4" in (page.locator("#contents tbody tr").first.text_content() or "")
 
 
-@pytest.mark.parametrize(("width", "light"), [(1400, "light"), (1400, "dark"), (800, "light"), (390, "dark")])
-def test_nothing_serious_for_axe(browser: Browser, file: Path, width: int, light: str) -> None:
+def assert_accessible(page: Page, part: str = "html") -> None:
+    """Check that axe has nothing to say about a part of what is shown, and that nothing is too wide."""
     package = pytest.importorskip("axe_playwright_python", reason="pip install axe-playwright-python")
-    axe = (Path(package.__file__).parent / "axe.min.js").read_text("utf-8")
+    page.evaluate((Path(package.__file__).parent / "axe.min.js").read_text("utf-8") + ";0")
+    result = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)
+    assert {
+        each["id"]: [node["html"][:160] + node["failureSummary"][:300] for node in each["nodes"][:3]]
+        for each in result["violations"]
+    } == {}
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) <= 0
+
+
+LIGHTS = [(1400, "light"), (1400, "dark"), (800, "light"), (390, "dark")]
+
+
+@pytest.mark.parametrize(("width", "light"), LIGHTS)
+def test_axe_finds_nothing_on_the_page(browser: Browser, file: Path, width: int, light: str) -> None:
     with quiet_page(browser, viewport={"width": width, "height": 900}, color_scheme=light) as page:
         page.goto(file.as_uri())
         page.locator("details.entities summary").click()
         mention(page, "ko", "서울").click()
-        page.evaluate(axe + ";0")
-        result = page.evaluate("axe.run({resultTypes: ['violations']})")
-        found = {
-            each["id"]: [node["html"][:160] + node["failureSummary"][:300] for node in each["nodes"][:3]]
-            for each in result["violations"]
-        }
-        assert found == {}
-        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(overflow) <= 0
+        assert_accessible(page)
+
+
+@pytest.mark.parametrize("light", ["light", "dark"])
+def test_axe_finds_nothing_where_a_sentence_is_reviewed_nor_in_the_help(
+    browser: Browser, file: Path, light: str
+) -> None:
+    with quiet_page(browser, color_scheme=light) as page:
+        page.goto(f"{file.as_uri()}#a:summit:2")
+        page.get_by_role("button", name="Review українська sentence 2", exact=True).click()
+        page.click(".view summary")
+        assert_accessible(page, "#panel, #filter")
+        page.keyboard.press("Escape")
+        page.click("#keys")
+        assert_accessible(page, "#help")
+
+
+@pytest.mark.parametrize(("width", "light"), [(1400, "dark"), (390, "light")])
+def test_axe_finds_nothing_on_the_index_and_the_pages_of_a_large_report(
+    browser: Browser, served_many: str, width: int, light: str
+) -> None:
+    with quiet_page(browser, viewport={"width": width, "height": 900}, color_scheme=light) as page:
+        page.goto(served_many)
+        page.locator("#contents").wait_for()
+        assert_accessible(page)
+        page.fill("#query", "Seoul")
+        page.locator("#hits li").first.wait_for()
+        assert_accessible(page, "#articles")
+        page.fill("#query", "nobody says this")
+        page.locator("#nothing").wait_for()
+        assert_accessible(page, "#articles")
+        page.click("#nothing button")
+        page.locator("#contents tbody a").last.click()
+        mention(page, "ko", "서울").click()
+        page.locator("#panel fieldset[data-lang=ko]").get_by_role("button", name="Accept").click()
+        page.locator("#panel-hint", has_text="Saved in the run.").wait_for()
+        assert_accessible(page)
 
 
 PAYLOADS = (

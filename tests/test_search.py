@@ -99,11 +99,48 @@ def test_dense_answers_are_those_of_comparing_with_everything(index: Index) -> N
     query = "The prisoners were exchanged on the border."
     passages = index.passages()
     vectors = with_neighbours(passages, NGRAMS.encode([each.text for each in passages]))
-    scores = dict(zip([each.id for each in passages], vectors @ NGRAMS.encode([query])[0], strict=True))
+    # What vectors have in common with the means of the languages is the solution of a least squares.
+    langs = np.array([each.lang for each in passages])
+    means = np.stack([vectors[langs == lang].mean(axis=0) for lang in np.unique(langs)])
+
+    def own(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        rest = rows - (np.linalg.lstsq(means.T, rows.T)[0].T @ means)
+        return rest / np.linalg.norm(rest, axis=1, keepdims=True)
+
+    cosines = own(vectors) @ own(NGRAMS.encode([query]))[0]
+    scores = dict(zip([each.id for each in passages], cosines, strict=True))
     ranked = index.rank(query, mode="dense", k=len(passages))
     assert [score for _, score in ranked] == pytest.approx(sorted(scores.values(), reverse=True), abs=1e-3)
     assert dict(ranked) == pytest.approx(scores, abs=1e-3)
     assert index.rank(query, mode="dense", k=7) == ranked[:7]
+
+
+def test_what_a_language_has_in_common_does_not_hide_translations(tmp_path: Path) -> None:
+    class Biased(NgramEncoder):
+        """The first letter of a text, its language, says more than the rest of it."""
+
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            rest = np.random.default_rng(0).standard_normal((4096, 64)).astype(np.float32) / 8
+            vectors = rest[[zlib.crc32(each[1:].encode()) % 4096 for each in texts]]
+            vectors[np.arange(len(texts)), [ord(each[0]) % 3 for each in texts]] += 4
+            return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    encoder = Biased()
+    articles = [
+        [search.Passage(f"{n}:{lang}:0", str(n), lang, 0, 0, f"{lang}{n}") for lang in "abc"]
+        for n in range(40)
+    ]
+    search.build(articles, encoder, tmp_path / "exact")
+    search.build(articles, encoder, tmp_path / "near", exact_up_to=0)
+    for name in ("exact", "near"):
+        index = search.open(tmp_path / name, encoder)
+        for n in range(0, 40, 7):
+            found = [each for each, _ in index.rank(f"a{n}", mode="dense", k=3)]
+            assert {each.split(":")[0] for each in found} == {str(n)}
+    # Of a handful of passages the mean would be what they say.
+    search.build(articles[:2], encoder, tmp_path / "small")
+    few = dict(search.open(tmp_path / "small", encoder).rank("a0", mode="dense", k=9))
+    assert few["0:a:0"] == pytest.approx(1, abs=1e-3)
 
 
 def test_neighbours_count_only_within_one_text() -> None:
@@ -371,7 +408,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 def test_an_approximate_index_finds_what_an_exact_one_finds(tmp_path: Path) -> None:
     articles = list(of_records(news()))
     search.build(articles, NGRAMS, tmp_path / "exact")
-    assert not search.build(articles, NGRAMS, tmp_path / "near", approximate_from=100).exact
+    assert not search.build(articles, NGRAMS, tmp_path / "near", exact_up_to=99).exact
     exact, near = (search.open(tmp_path / name, NGRAMS) for name in ("exact", "near"))
     queries = [each.text for each in articles[0]][:10]
     for filters in (Filters(), Filters(langs=("ko",), labels=("LOC",))):
@@ -380,7 +417,7 @@ def test_an_approximate_index_finds_what_an_exact_one_finds(tmp_path: Path) -> N
             assert dict(near.rank(text, mode="dense", filters=filters)) == pytest.approx(wanted, abs=2e-3)
     # What is added later is found too.
     more = [replace(each, article="new", id=f"new:{each.lang}:{each.sentence}") for each in articles[0]]
-    search.build([*articles, more], NGRAMS, tmp_path / "near", approximate_from=100)
+    search.build([*articles, more], NGRAMS, tmp_path / "near", exact_up_to=99)
     found = search.open(tmp_path / "near", NGRAMS).rank(more[0].text, mode="dense", k=2)
     assert {name for name, _ in found} == {more[0].id, articles[0][0].id}
 
@@ -450,9 +487,9 @@ def test_no_index_there(tmp_path: Path) -> None:
         (b"", "damaged"),
         (b"{", "damaged"),
         (b"\xff", "damaged"),
-        (b'{"format":"mtalign-index","version":2}', "damaged"),
+        (b'{"format":"mtalign-index","version":3}', "damaged"),
         (b'{"format":"mtalign-index","version":99}', "version 99"),
-        (b'{"format":"other","version":2}', "other"),
+        (b'{"format":"other","version":3}', "other"),
     ],
 )
 def test_a_damaged_header_is_told(path: Path, content: bytes, message: str) -> None:

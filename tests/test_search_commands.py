@@ -91,9 +91,10 @@ def test_faiss_reads_the_export_and_finds_the_same(path: Path, tmp_path: Path) -
     assert index.ntotal == len(names)
     scores, found = index.search(NGRAMS.encode(["The prisoners came home."]), 5)
     wanted = search.open(path, NGRAMS).rank("The prisoners came home.", mode="dense", k=5)
-    assert [(names[n], score) for n, score in zip(found[0], scores[0].tolist(), strict=True)] == [
-        (name, pytest.approx(score, abs=1e-5)) for name, score in wanted
-    ]
+    assert [names[n] for n in found[0]] == [name for name, _ in wanted]
+    # The query's vector still has what its language has in common: scores are smaller by one factor.
+    factors = scores[0] / np.array([score for _, score in wanted])
+    assert factors == pytest.approx(factors[0], abs=1e-4)
 
 
 def test_an_export_replaces_nothing(path: Path, tmp_path: Path) -> None:

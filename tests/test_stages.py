@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from checkpoints import m2m100
+from numpy.typing import NDArray
 
 from mtalign.config import Config, EncoderConfig, TranslatorConfig
 from mtalign.encode import Encoder
 from mtalign.errors import InputError
+from mtalign.evaluate import EntityRow, evaluate_entities, to_rows
 from mtalign.load import Models
 from mtalign.record import Rejected, encode_json
-from mtalign.stages import Stage, align_rows, project_rows, run_stage, translate_rows, words_rows
+from mtalign.stages import (
+    Stage,
+    align_rows,
+    project_rows,
+    run_stage,
+    translate_rows,
+    words_rows,
+)
 
 EN = ["The port reopened on Monday.", "Ships from Busan arrived first.", "Nobody was hurt."]
 RU = ["В понедельник порт снова открылся.", "Первыми пришли суда из Пусана.", "Никто не пострадал."]
@@ -215,3 +226,42 @@ def test_translate_keeps_every_row_and_its_layout(
     assert first["engine"]["ko"]["model"] == str(files.path)
     assert isinstance(bad, Rejected)
     assert empty["translations"] == {"ko": "", "uk": ""}
+
+
+def test_the_baseline_projects_by_links_alone(models: Models) -> None:
+    row = {
+        "id": 1,
+        "src_lang": "en",
+        "tgt_lang": "ko",
+        "src": EN[1],
+        "tgt": KO[1],
+        "entities": [{"id": 7, "start": 11, "end": 16, "label": "LOC"}],
+    }
+    (plain,) = run(project_rows(baseline=True), models, [row])
+    (entity,) = plain["entities"]
+    assert (entity["source"], entity["text"]) == (7, "부산")
+    gone = {**row, "tgt": ""}
+    (lost,) = run(project_rows(baseline=True), models, [gone])
+    assert lost["lost"] == [{"source": 7, "reason": "no-counterpart-sentence", "confidence": 0.0}]
+    rows = to_rows([plain], EntityRow, "pred")
+    gold = {"id": "1", "entities": [{"source": "7", "start": 0, "end": 2}]}
+    assert evaluate_entities(to_rows([gold], EntityRow, "gold"), rows).overall.exact.f1 == 1.0
+
+
+class TheFirst:
+    """A corpus in which everything is linked to the first word."""
+
+    def link(self, source: Sequence[str], target: Sequence[str]) -> NDArray[np.float32]:
+        found = np.zeros((len(source), len(target)), np.float32)
+        found[:, 0] = 1.0
+        return found
+
+
+def test_words_take_links_from_a_corpus_of_their_languages(models: Models) -> None:
+    row = {"id": 1, "src_lang": "en", "tgt_lang": "ru", "src": EN[1], "tgt": RU[1]}
+    plain, helped, other = (
+        run(partial(words_rows, statistics=known), models, [row])[0]["links"]
+        for known in (None, {("en", "ru"): TheFirst()}, {("en", "ko"): TheFirst()})
+    )
+    assert helped != plain
+    assert other == plain

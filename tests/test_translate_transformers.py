@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UnknownLanguage
+from mtalign.languages import language
 from mtalign.models import ModelFiles
 from mtalign.translate.engine import Decoding, Engine, Hypothesis
 from mtalign.translate.options import TransformersOptions
-from mtalign.translate.prompts import examples, few_shot_stem
+from mtalign.translate.prompts import examples, few_shot_stem, few_shot_tail
 from mtalign.translate.sentences import translate_sentences
 from mtalign.translate.transformers import load_engine
 from mtalign.translate.translator import Translator
@@ -225,6 +226,18 @@ def test_examples_are_complete() -> None:
     assert all(set(example) == {"en", "ko", "uk", "ru"} for example in examples())
     assert all(text == text.strip() and "\n" not in text for each in examples() for text in each.values())
     assert few_shot_stem("en", "ko").endswith("\n\nEnglish:")
+
+
+@pytest.mark.parametrize("source", ["en", "ko", "uk", "ru"])
+def test_examples_show_what_stood_before_and_do_not_translate_it(source: str) -> None:
+    target = "en" if source == "ru" else "ru"
+    before, sentence = "It rained all night.", "The river rose."
+    prompt = few_shot_stem(source, target, shown=True) + few_shot_tail(sentence, source, target, before)
+    blocks = [block.split("\n") for block in prompt.split("\n\n")]
+    names = [f"{language(lang).name.capitalize()}:" for lang in (source, target)]
+    assert [[line.split(" ")[0] for line in block][-2:] for block in blocks] == [names] * len(blocks)
+    assert 2 <= sum(len(block) == 3 for block in blocks[:-1]) < len(blocks) - 1
+    assert blocks[-1] == [f"[…]: {before}", f"{names[0]} {sentence}", names[1]]
 
 
 def test_origin_and_signature(files: dict[str, ModelFiles], engines: dict[str, Engine]) -> None:

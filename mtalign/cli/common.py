@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from mtalign.record import Record
 
 DEFAULT_CONFIG = "ko-uk-ru"
+
+
+class Offsets(str, Enum):
+    """How places in a text are counted."""
+
+    CODE_POINTS = "codepoints"
+    UTF16 = "utf16"
+
 
 ConfigOption = Annotated[
     str,

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from msgspec.structs import replace
 
 from mtalign.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, read_config, table
-from mtalign.errors import UsageError
+from mtalign.errors import ModelUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from mtalign.evaluate import EntityScores, Row, SentenceScores
+    from mtalign.evaluate import EntityRow, EntityScores, Row, SentenceScores
     from mtalign.evaluate.counts import Counts, Interval
     from mtalign.record import Record
 
@@ -29,9 +30,11 @@ def register(app: typer.Typer) -> None:
     group.command("sentences", epilog="Example: mtalign evaluate sentences --gold gold.jsonl --pred RUN")(
         sentences
     )
-    group.command("entities", epilog="Example: mtalign evaluate entities --gold gold.jsonl --pred RUN")(
-        entities
-    )
+    group.command(
+        "entities",
+        epilog="Examples: mtalign evaluate entities --gold gold.jsonl --pred RUN | "
+        "mtalign evaluate entities --gold gold.jsonl --pred out.jsonl --source in.jsonl -c starter",
+    )(entities)
     group.command(
         "translation", epilog="Example: mtalign evaluate translation --gold g.jsonl --pred p.jsonl"
     )(translation)
@@ -54,15 +57,80 @@ def sentences(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
         _show_sentences(scores)
 
 
-def entities(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
-    """Exact and relaxed span F1 of projected entities, lost rate, by label and language."""
+def entities(
+    gold: Gold,
+    pred: Pred,
+    source: Annotated[
+        Path | None,
+        typer.Option("--source", help="The rows given to `mtalign project`, for the baseline of a file."),
+    ] = None,
+    no_baseline: Annotated[
+        bool, typer.Option("--no-baseline", help="Leave the word-alignment baseline out; loads no model.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Exact and relaxed span F1 of projected entities, lost rate, by label and language.
+
+    Beside it stands what plain word alignment reaches on the same texts and beads: for a run with its own
+    configuration, for a file with `--source` and `--config`.
+    """
     from mtalign.evaluate import EntityRow, evaluate_entities, projection_rows, read_rows
 
-    scores = evaluate_entities(read_rows(gold, EntityRow), _predictions(pred, EntityRow, projection_rows))
+    wanted = read_rows(gold, EntityRow)
+    scores = evaluate_entities(wanted, _predictions(pred, EntityRow, projection_rows))
+    plain, why_not = None, "--no-baseline"
+    if not no_baseline:
+        try:
+            rows = _baseline_rows(pred, source, config)
+            plain = evaluate_entities(wanted, rows)
+        except (ModelUnavailable, MissingBaseline) as error:
+            why_not = str(error)
     if as_json:
-        print_json(scores.as_dict())
+        print_json({**scores.as_dict(), "baseline": plain.as_dict() if plain else None})
     else:
-        _show_entities(scores)
+        _show_entities(scores, plain)
+    if plain is None:
+        typer.echo(f"no baseline: {why_not}", err=True)
+
+
+class MissingBaseline(Exception):
+    """What the baseline would be made of is not there."""
+
+
+def _baseline_rows(pred: Path, source: Path | None, config: str) -> list[Row[EntityRow]]:
+    """Return the projections of plain word alignment: of a run's records, or of rows."""
+    from mtalign.config import Config
+    from mtalign.evaluate import EntityRow, projection_rows, to_rows
+    from mtalign.load import Models
+    from mtalign.project.baseline import baseline_documents
+    from mtalign.record import Rejected
+    from mtalign.run import tasks_of
+    from mtalign.stages import project_rows, run_stage
+    from mtalign.store import Run
+
+    if pred.is_dir():
+        run = Run(pred)
+        if "config" not in run.manifest:
+            raise MissingBaseline(f"the manifest of {pred} names no configuration")
+        models = Models(Config.model_validate(run.manifest["config"]))
+        return to_rows(
+            (
+                row
+                for record in run.records()
+                for made in [baseline_documents(list(tasks_of(record).values()), models.linker.compare)]
+                for row in projection_rows(
+                    replace(record, projections=dict(zip(record.targets, made, strict=True)))
+                )
+            ),
+            EntityRow,
+            str(pred),
+        )
+    if source is None:
+        raise MissingBaseline("give the rows that were projected as --source")
+    with source.open("rb") as lines:
+        made_rows = run_stage(lines, project_rows(baseline=True), Models(read_config(config)), str(source))
+        return to_rows((row for row in made_rows if not isinstance(row, Rejected)), EntityRow, str(source))
 
 
 def translation(gold: Gold, pred: Pred, as_json: JsonOption = False) -> None:
@@ -227,13 +295,23 @@ def _show_sentences(scores: SentenceScores) -> None:
     typer.echo(scores.signature)
 
 
-def _show_entities(scores: EntityScores) -> None:
-    groups = {"all": scores.overall, **scores.by_language, **scores.by_label}
+def _show_entities(scores: EntityScores, plain: EntityScores | None) -> None:
+    groups, others = (
+        {"all": each.overall, **each.by_language, **each.by_label} if each else {} for each in (scores, plain)
+    )
     table(
-        "projected spans",
-        ["", "mentions", "exact P", "R", "F1", "relaxed P", "R", "F1", "lost"],
+        "projected spans" + (", beside plain word alignment" if plain else ""),
+        ["", "mentions", "exact P", "R", "F1", "relaxed P", "R", "F1", "lost"]
+        + (["| plain exact F1", "relaxed F1", "lost"] if plain else []),
         [
-            [name, each.mentions, *_prf(each.exact), *_prf(each.relaxed), each.lost_rate]
+            [
+                name,
+                each.mentions,
+                *_prf(each.exact),
+                *_prf(each.relaxed),
+                each.lost_rate,
+                *([own.exact.f1, own.relaxed.f1, own.lost_rate] if (own := others.get(name)) else []),
+            ]
             for name, each in groups.items()
         ],
     )

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(memory: MemoryOption = None, as_json: JsonOption = False) -> None:
-    """Show how many translations there are, by languages and by who made them."""
+    """Show how many translations there are, by languages and by who made them (whole with --json)."""
     with _opened(memory) as opened:
         groups = opened.groups()
         size = opened.path.stat().st_size
@@ -47,11 +47,18 @@ def stats(memory: MemoryOption = None, as_json: JsonOption = False) -> None:
                     each.entries,
                     each.newest,
                     "" if each.number is None else str(each.number),
-                    each.signature or "people",
+                    _made_by(each.signature) if each.signature else "people",
                 ]
                 for each in groups
             ],
         )
+
+
+def _made_by(signature: str) -> str:
+    """Return the parts of a signature that a person tells translators apart by: library, model, format."""
+    parts = signature.split("|")
+    named = [each for each in parts[1:] if each.startswith(("model:", "compute:", "dtype:", "beams:"))]
+    return " ".join([parts[0], *named])
 
 
 def export(

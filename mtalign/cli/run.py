@@ -17,6 +17,7 @@ from mtalign.cli.common import (
     JsonOption,
     MemoryOption,
     NoMemoryOption,
+    Offsets,
     chosen_memory,
     languages,
     print_json,
@@ -69,9 +70,17 @@ def run(
         str | None,
         typer.Option("--columns", help="Which column is which field: text=body,id=url,translations.ko=kor"),
     ] = None,
+    offsets: Annotated[
+        Offsets,
+        typer.Option("--offsets", help="How rows and brat files count places: utf16 is JavaScript's way."),
+    ] = Offsets.CODE_POINTS,
     entities: Annotated[
         str | None,
-        typer.Option("--entities", help="none, or spacy: annotate articles that have no entities."),
+        typer.Option(
+            "--entities",
+            help="Annotate articles that have no entities: none, spacy, or a token-classification model "
+            "(hub:OWNER/NAME@REVISION, or a folder).",
+        ),
     ] = None,
     memory: MemoryOption = None,
     no_memory: NoMemoryOption = False,
@@ -150,7 +159,7 @@ def run(
     remembered = chosen_memory(memory, no_memory)
     models = Models(settings, remembered)
     # Everything that can stop the run as a whole is found out here, before anything is written.
-    read = partial(read_articles, files, home, format, mapped)
+    read = partial(read_articles, files, home, format, mapped, utf16=offsets is Offsets.UTF16)
     plan = read_inputs(files, read(), targets)
     used = models.find(lang for lang in targets if plan.to_translate[lang])
     if dry_run:
@@ -254,14 +263,17 @@ def _write_profile(out: Path, observer: Observer) -> None:
 
 
 def _with_entities(config: Config, entities: str | None) -> Config:
+    from pydantic import ValidationError
+
     from mtalign.config import Config
     from mtalign.errors import UsageError
 
     if entities is None:
         return config
-    if entities not in {"none", "spacy"}:
-        raise UsageError(f"--entities {entities!r}: known are none and spacy")
-    return Config.model_validate({**config.model_dump(), "entities": entities})
+    try:
+        return Config.model_validate({**config.model_dump(), "entities": entities})
+    except ValidationError as error:
+        raise UsageError(f"--entities: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 def _columns(option: str) -> dict[str, str]:

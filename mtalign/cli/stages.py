@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from mtalign.cli.common import (
     ConfigOption,
     MemoryOption,
     NoMemoryOption,
+    Offsets,
     chosen_memory,
     languages,
     read_config,
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 
 Input = Annotated[str, typer.Argument(metavar="IN.jsonl", help="Rows to read, - for standard input.")]
 Output = Annotated[str, typer.Option("--out", "-o", help="Where the rows go, - for standard output.")]
-
-
-class Offsets(str, Enum):
-    """How rows count places in a text."""
-
-    CODE_POINTS = "codepoints"
-    UTF16 = "utf16"
 
 
 def register(app: typer.Typer) -> None:
@@ -74,11 +68,19 @@ def words(
     pharaoh: Annotated[
         bool, typer.Option("--pharaoh", help="Write lines like 0-0 1-2, no JSON; an empty line for a reject.")
     ] = False,
+    corpus: Annotated[
+        Path | None,
+        typer.Option("--corpus", help="Sentence pairs, in rows like the input; links learnt from them help."),
+    ] = None,
 ) -> None:
     """Link the words of `src` and `tgt` (token lists or strings) per row."""
-    from mtalign.stages import words_rows
+    from mtalign.stages import corpus_statistics, words_rows
 
-    _run(rows, out, config, words_rows, encode=_pharaoh if pharaoh else None)
+    stage: Stage = words_rows
+    if corpus is not None:
+        with opened(str(corpus), sys.stdin.buffer, "rb") as lines:
+            stage = partial(words_rows, statistics=corpus_statistics(lines, str(corpus)))
+    _run(rows, out, config, stage, encode=_pharaoh if pharaoh else None)
 
 
 def _pharaoh(row: dict[str, Any]) -> bytes:

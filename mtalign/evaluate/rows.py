@@ -70,9 +70,25 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
 def decode_row(line: str, shape: type[RowT], where: str) -> RowT:
     """Decode one JSON line into a typed row, or raise InputError saying where and what."""
     try:
-        return msgspec.json.decode(line, type=shape)
+        return msgspec.convert(_named(msgspec.json.decode(line)), shape)
     except msgspec.MsgspecError as error:
         raise InputError(f"{where}: not a usable row: {error}") from error
+
+
+def _named(value: object) -> object:
+    """Return a row with ids as text: the single stages take numbers as well, and give them back."""
+    if not isinstance(value, Mapping):
+        return value
+    named = {key: str(each) if key == "id" and type(each) is int else each for key, each in value.items()}
+    for field in ("entities", "lost"):
+        if isinstance(mentions := named.get(field), list):
+            named[field] = [
+                {**each, "source": str(each["source"])}
+                if isinstance(each, dict) and type(each.get("source")) is int
+                else each
+                for each in mentions
+            ]
+    return named
 
 
 def to_rows(values: Iterable[Mapping[str, object]], shape: type[RowT], where: str) -> list[Row[RowT]]:
@@ -85,7 +101,7 @@ def to_rows(values: Iterable[Mapping[str, object]], shape: type[RowT], where: st
     for n, value in enumerate(values, 1):
         place = f"{where}, row {n}"
         try:
-            rows.append(Row(msgspec.convert(value, shape), place))
+            rows.append(Row(msgspec.convert(_named(value), shape), place))
         except msgspec.MsgspecError as error:
             raise InputError(f"{place}: not a usable row: {error}") from error
     return rows

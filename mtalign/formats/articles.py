@@ -124,6 +124,8 @@ def read_articles(
     lang: str,
     format: str | None = None,
     columns: Mapping[str, str] | None = None,
+    *,
+    utf16: bool = False,
 ) -> Iterator[Found | Rejected]:
     """Yield every article of the files in order; what cannot be read comes as a reject, and the rest goes on.
 
@@ -132,6 +134,7 @@ def read_articles(
         lang: the language of texts that do not say.
         format: one of `FORMATS`, for all files; without it each file is looked at.
         columns: for rows: the column of each field of an article.
+        utf16: rows and brat files count places in UTF-16 units, not code points.
 
     Raises:
         UsageError: a column is meant for a field that no article has, or a package is missing.
@@ -141,7 +144,7 @@ def read_articles(
     except InputError as error:
         raise UsageError(str(error)) from error
     for name, siblings in _grouped(files, lang, format):
-        options = Options(lang, columns or {})
+        options = Options(lang, columns or {}, utf16)
         own = _read(name, format, options)
         if siblings:
             yield from _translated(own, name, siblings, format, options)
@@ -267,7 +270,7 @@ def _translated(
     found: dict[str, dict[str, Found | Rejected]] = {}
     for lang, path in siblings.items():
         found[lang] = {}
-        for each in _read(path, format, Options(lang, options.columns)):
+        for each in _read(path, format, dataclasses.replace(options, lang=lang)):
             article_id = each.article.source.id if isinstance(each, Found) else each.id
             if article_id in found[lang]:
                 found[lang][article_id] = Rejected(f"id {article_id!r} is used twice", each.path, each.line)

@@ -25,6 +25,7 @@ from mtalign.formats.features import Records, documents_of
 from mtalign.formats.names import file_name, id_of_name, name_and_language
 from mtalign.formats.reading import BadLine, Found, Options, decode, read_text, read_whole, rejected
 from mtalign.record import Rejected, encode_json
+from mtalign.utf16 import Utf16
 
 _MENTION = re.compile(r"(T\S*)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"[AM]\S*\t(\S+) (\S+)(?: (.+))?")
@@ -58,7 +59,7 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
     if not text.strip():
         raise InputError("the file is empty")
     try:
-        mentions = _Mentions(text)
+        mentions = _Mentions(text, utf16=options.utf16)
         for number, line in enumerate(decode(read_whole(ann_path), ann_path.name).split("\n"), 1):
             mentions.add(line.removesuffix("\r"), number)
         document = Document(
@@ -77,8 +78,9 @@ def read(path: Path, options: Options) -> Iterator[Found | Rejected]:
 class _Mentions:
     """The mentions of one .ann file, line by line."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, utf16: bool) -> None:
         self._text = text
+        self._utf16 = Utf16(text) if utf16 else None
         self._places: dict[str, tuple[str, tuple[Span, ...]]] = {}
         self._relations: list[Relation] = []
         self._attributes: dict[str, dict[str, str]] = defaultdict(dict)
@@ -154,8 +156,8 @@ class _Mentions:
     def _merged(self, places: Sequence[tuple[int, ...]]) -> tuple[Span, ...]:
         """Return fragments as spans; those with nothing but white space between them become one."""
         merged: list[Span] = []
-        end = places[0][0]
-        for start, stop in places:
+        end = 0
+        for start, stop in map(self._code_points, places):
             if not start < stop <= len(self._text) or start < end:
                 raise InputError(
                     f"[{start}, {stop}) is empty, out of order or not inside the text "
@@ -167,6 +169,12 @@ class _Mentions:
                 merged.append(Span(start, stop))
             end = stop
         return tuple(merged)
+
+    def _code_points(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        if self._utf16 is None:
+            return place
+        span = self._utf16.code_points(*place)
+        return span.start, span.end
 
     def _about(self, line: str) -> None:
         if note := _NOTE.fullmatch(line):

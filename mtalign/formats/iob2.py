@@ -25,13 +25,12 @@ from mtalign.errors import InputError
 from mtalign.formats.features import Records, documents_of
 from mtalign.formats.names import name_and_language
 from mtalign.formats.reading import LARGEST_FILE, BadLine, Found, Options, lines, rejected
+from mtalign.formats.tags import TAG, mentions
 from mtalign.formats.tokens import on_tokens, tokens_of, without_overlaps
 from mtalign.record import Rejected
 
 _COMMENT = re.compile(r"# ?(newdoc|newpar|text|lang|sent_id)\b(?: id)?(?: = ?(.*))?", re.DOTALL)
-_TAG = re.compile(r"(?:([BIESLU])-(.*)|O)", re.DOTALL)
 _DOCSTART = "-DOCSTART-"
-_BEGINS, _ENDS = "BSU", "ESLU"
 # One character is replaced by one, so that offsets hold.
 _LINE_BREAK = re.compile("[\r\n]")
 _SPACE = re.compile(r"\s")
@@ -67,7 +66,7 @@ class _Draft:
         number = (self.sentences[-1].paragraph if self.sentences else 0) + new
         self.sentences.append(Sentence(Span(start, start + len(said)), number))
         tags = [(tag, line) for _, tag, line in self.tokens]
-        for span, label in _mentions(places, tags):
+        for span, label in mentions(places, [tag for tag, _ in tags]):
             place = span.shift(start)
             name = f"e{len(self.entities) + 1}"
             self.entities.append(Entity(name, place, place.of(self.text), label))
@@ -128,7 +127,7 @@ def _add(draft: _Draft, line: str, number: int) -> None:
             draft.lang = value
     elif not line.startswith(_DOCSTART):
         cells = line.split("\t") if "\t" in line else line.split()
-        if len(cells) > 1 and _TAG.fullmatch(cells[-1]):
+        if len(cells) > 1 and TAG.fullmatch(cells[-1]):
             draft.tokens.append((cells[0], cells[-1], number))
         elif not line.startswith("#"):
             raise BadLine(f"line {number}: expected a token and an IOB2 tag: {line[:80]!r}", number)
@@ -170,26 +169,6 @@ def _places(words: list[str], text: str, line: int) -> list[Span]:
     return places
 
 
-def _mentions(places: list[Span], tags: list[tuple[str, int]]) -> Iterator[tuple[Span, str]]:
-    """Yield the spans that tags mark; a tag that goes on with nothing begins a mention, as IOB1 writes it."""
-    start: int | None = None
-    end, label = 0, ""
-    for place, (tag, _) in zip(places, tags, strict=True):
-        found = _TAG.fullmatch(tag)
-        prefix, own = (found[1] or "", found[2] or "") if found else ("", "")
-        if start is not None and (not prefix or prefix in _BEGINS or own != label):
-            yield Span(start, end), label
-            start = None
-        if prefix:
-            start = place.start if start is None else start
-            end, label = place.end, own
-        if prefix and prefix in _ENDS:
-            yield Span(start if start is not None else place.start, end), label
-            start = None
-    if start is not None:
-        yield Span(start, end), label
-
-
 def write(records: Records, out: Path) -> Counter[str]:
     """Write one file per language, `articles.ko.conll`."""
     losses: Counter[str] = Counter()
@@ -206,9 +185,9 @@ def write(records: Records, out: Path) -> Counter[str]:
 
 def _lines(document: Document, losses: Counter[str]) -> Iterator[str]:
     tokens = tokens_of(document)
-    mentions = without_overlaps(on_tokens(document.entities, tokens, losses), losses)
+    kept = without_overlaps(on_tokens(document.entities, tokens, losses), losses)
     tags: dict[int, str] = {}
-    for each in mentions:
+    for each in kept:
         label = _SPACE.sub("_", each.label)
         losses["labels with white space"] += label != each.label
         for span in tokens.flat():

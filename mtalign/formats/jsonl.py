@@ -53,7 +53,7 @@ def read_lines(
             fields: dict[str, Any] = {}
             try:
                 fields = with_columns(_fields(line), options.columns)
-                yield Found(article_from_row(fields, options.lang), path, number)
+                yield Found(article_from_row(fields, options.lang, utf16=options.utf16), path, number)
             except InputError as error:
                 article_id = fields.get("id")
                 yield rejected(error, path, number, str(article_id) if article_id else None)

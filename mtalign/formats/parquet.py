@@ -98,7 +98,7 @@ def read_rows(rows: Iterable[Mapping[str, Any]], path: str, options: Options) ->
         row: dict[str, Any] = {}
         try:
             row = _as_objects(with_columns(fields, options.columns))
-            yield Found(article_from_row(row, options.lang), path, number)
+            yield Found(article_from_row(row, options.lang, utf16=options.utf16), path, number)
         except InputError as error:
             article_id = row.get("id")
             yield rejected(error, path, number, None if article_id is None else str(article_id))

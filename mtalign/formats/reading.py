@@ -37,10 +37,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Options:
-    """How to read: the language of texts that do not say, and which column is which field of an article."""
+    """How to read.
+
+    `lang` is the language of texts that do not say, `columns` says which column is which field of an article,
+    and `utf16` that rows and brat files count places in UTF-16 units, not code points.
+    """
 
     lang: str = "en"
     columns: Mapping[str, str] = field(default_factory=dict)
+    utf16: bool = False
 
 
 Reader = Callable[[Path, Options], Iterator[Found | Rejected]]

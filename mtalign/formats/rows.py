@@ -15,15 +15,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mtalign.document import Article, Document, Entity, Relation, Sentence, Span, paragraph_spans
 from mtalign.errors import InputError, InvalidDocument
 from mtalign.formats.features import documents_of
 from mtalign.record import Record
+from mtalign.utf16 import Utf16
+
+_Row = TypeVar("_Row", "ArticleRow", "TextRow")
 
 
 class EntityRow(Struct, forbid_unknown_fields=True):
@@ -78,12 +82,13 @@ class ArticleRow(Struct):
 _KNOWN = frozenset(ArticleRow.__struct_fields__)
 
 
-def article_from_row(fields: Mapping[str, Any], lang: str) -> Article:
+def article_from_row(fields: Mapping[str, Any], lang: str, *, utf16: bool = False) -> Article:
     """Return a row as an article.
 
     Args:
         fields: the row.
         lang: the source language where the row does not say.
+        utf16: sentences and entities are counted in UTF-16 units, not code points.
 
     Raises:
         InputError: a field is missing or has another shape; InvalidDocument where offsets are off.
@@ -94,6 +99,13 @@ def article_from_row(fields: Mapping[str, Any], lang: str) -> Article:
         raise InputError(f"not an article row: {error}") from error
     if not row.text.strip():
         raise InputError(f"article {str(row.id)!r}: the text is empty")
+    if utf16:
+        row = _in_code_points(row)
+        translations = {
+            lang: each if isinstance(each, str) else _in_code_points(each)
+            for lang, each in row.translations.items()
+        }
+        row = replace(row, translations=translations)
     source = Document(
         id=str(row.id),
         lang=row.lang or lang,
@@ -202,6 +214,21 @@ def _translation(article_id: str, lang: str, row: str | TextRow) -> Document:
         attributes=row.attributes,
         relations=_relations(row.relations),
     )
+
+
+def _in_code_points(row: _Row) -> _Row:
+    """Return a text's row with its places, counted in UTF-16 units, in code points."""
+    place = Utf16(row.text).code_points
+    entities = []
+    for each in row.entities:
+        try:
+            span = place(each.start, each.end)
+            fragments = [place(part.start, part.end) for part in each.fragments]
+        except InputError as error:
+            raise InputError(f"entity {str(each.id)!r}: {error}") from error
+        entities.append(replace(each, start=span.start, end=span.end, fragments=fragments))
+    sentences = row.sentences and [place(each.start, each.end) for each in row.sentences]
+    return replace(row, entities=entities, sentences=sentences)
 
 
 def _relations(rows: list[RelationRow]) -> tuple[Relation, ...]:

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from mtalign.alignment import Bead
 from mtalign.document import Document, Entity, Span
-from mtalign.project.features import Comparison, romanise
+from mtalign.project.evidence import Evidence, weigh
 from mtalign.project.fragments import apart, parts_of
 from mtalign.project.grammar import pronouns
 from mtalign.project.rank import METHOD, ProjectOptions, Ranked, agree, rank, settle
+from mtalign.project.sound import romanise
+from mtalign.project.target import Comparison
 from mtalign.project.weights import Weights, group_of, read_weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, set_aside_aliases, unit_text
@@ -35,7 +37,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class _Passage:
+class Passage:
     """Entities and the target text they are looked for in: where either text lies, and both in units."""
 
     left: Span
@@ -49,6 +51,7 @@ def project_documents(
     compare: Compare,
     options: ProjectOptions | None = None,
     weights: Mapping[str, Weights] | None = None,
+    evidence: Callable[[str], Sequence[Evidence]] | None = None,
 ) -> list[tuple[Projection, ...]]:
     """Return, for each task, one projection per source entity, in the order of the entities.
 
@@ -63,16 +66,20 @@ def project_documents(
         compare: compares the units of each pair of texts (source, target); called at most twice.
         options: thresholds.
         weights: the ranker's weights by group of languages, instead of those that come with mtalign.
+        evidence: returns what else speaks for spans in a language; it is heard inside an entity's own bead.
     """
     weights = weights or read_weights()
     options = options or ProjectOptions()
-    passages = [list(_passages(task)) for task in tasks]
-    compared = iter(_compare([each for own in passages for each in own], compare))
+    passages = [list(passages_of(task)) for task in tasks]
+    compared = iter(compare_passages([each for own in passages for each in own], compare))
     found: list[dict[str, Projection]] = []
     for task, own in zip(tasks, passages, strict=True):
-        made = {each.source: each for each in _without_passage(task)}
+        made = {each.source: each for each in without_passage(task)}
         comparisons = [next(compared) for _ in own]
         ranked = [_rank(*each, weights) for each in zip(own, comparisons, strict=True)]
+        if evidence and (heard := evidence(task.target.lang)):
+            weighed = iter(weigh([each for one in ranked for each in one], task.source, task.target, heard))
+            ranked = [[next(weighed) for _ in one] for one in ranked]
         ranked = _agreed(ranked, task, options)
         for passage, comparison, each in zip(own, comparisons, ranked, strict=True):
             settled = {one.source: one for one in settle(each, task.target.text, options)}
@@ -92,11 +99,13 @@ def project_documents(
     ]
 
 
-def _compare(passages: Sequence[_Passage], compare: Compare) -> Sequence[Comparison]:
+def compare_passages(passages: Sequence[Passage], compare: Compare) -> Sequence[Comparison]:
+    """Return the units of each passage compared."""
     return compare([passage.units for passage in passages]) if passages else []
 
 
-def _passages(task: Task) -> Iterator[_Passage]:
+def passages_of(task: Task) -> Iterator[Passage]:
+    """Yield the beads that hold entities whole and have text on both sides."""
     for bead in task.beads:
         if not bead.left or not bead.right:
             continue
@@ -105,13 +114,13 @@ def _passages(task: Task) -> Iterator[_Passage]:
             yield _passage(task, left, task.target.cover(bead.right), entities)
 
 
-def _passage(task: Task, left: Span, right: Span, entities: tuple[Entity, ...]) -> _Passage:
+def _passage(task: Task, left: Span, right: Span, entities: tuple[Entity, ...]) -> Passage:
     source = unit_text(left.of(task.source.text), task.source.lang)
     target = unit_text(right.of(task.target.text), task.target.lang)
-    return _Passage(left, right, entities, (source, set_aside_aliases(target, source)))
+    return Passage(left, right, entities, (source, set_aside_aliases(target, source)))
 
 
-def _without_passage(task: Task) -> Iterator[Projection]:
+def without_passage(task: Task) -> Iterator[Projection]:
     """Yield a loss for every entity; those that are inside a passage are replaced by what is found there."""
     alone = [task.source.cover(bead.left) for bead in task.beads if bead.left and not bead.right]
     for entity in task.source.entities:
@@ -122,7 +131,7 @@ def _without_passage(task: Task) -> Iterator[Projection]:
 
 
 def _rank(
-    passage: _Passage,
+    passage: Passage,
     compared: Comparison,
     weights: Mapping[str, Weights],
     entities: Sequence[Entity] | None = None,
@@ -146,7 +155,7 @@ def _rank(
     ]
 
 
-def _as_pronouns(passage: _Passage, settled: dict[str, Projection]) -> dict[str, Projection]:
+def _as_pronouns(passage: Passage, settled: dict[str, Projection]) -> dict[str, Projection]:
     """Give mentions without counterpart the reason `pronoun`, where the target has one more of them."""
     source, target = passage.units
     if pronouns(target.words(), target.lang) <= pronouns(source.words(), source.lang):
@@ -175,7 +184,7 @@ def _look_beside(
 ) -> None:
     """Look for lost entities in the neighbouring beads; only a span as sure as `accept` is taken there."""
     beside = [(number, each) for number, task in enumerate(tasks) for each in _beside(task, found[number])]
-    compared = _compare([passage for _, passage in beside], compare)
+    compared = compare_passages([passage for _, passage in beside], compare)
     strict = dataclasses.replace(options, keep=max(options.keep, options.accept))
     for (number, passage), each in zip(beside, compared, strict=True):
         task, made = tasks[number], found[number]
@@ -187,7 +196,7 @@ def _look_beside(
                 made[one.source] = one
 
 
-def _beside(task: Task, made: dict[str, Projection]) -> Iterator[_Passage]:
+def _beside(task: Task, made: dict[str, Projection]) -> Iterator[Passage]:
     lost = [each for each in task.source.entities if made[each.id].reason in _MAY_HAVE_MOVED]
     for number, bead in enumerate(task.beads):
         if not bead.left:

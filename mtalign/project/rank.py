@@ -9,12 +9,14 @@ text only if their sources do.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 from mtalign.document import Entity, Span
-from mtalign.project.features import Comparison, features, side
+from mtalign.project.features import features
+from mtalign.project.target import Comparison, Target, prepare
 from mtalign.project.weights import Weights
 from mtalign.record import Projection
 from mtalign.units import UnitText, alias_after
@@ -106,47 +108,45 @@ def rank(
         compared: the units of the two compared.
         weights: those of the target's language.
     """
-    owned = [
-        [
-            number
-            for number, unit in enumerate(source.units)
-            if any(unit.span.overlaps(span) for span in entity.spans())
-        ]
-        for entity in entities
-    ]
-    prepared = side(target, max(map(len, owned), default=0))
+    owned = [_units_of(entity, source) for entity in entities]
+    prepared = prepare(target, compared, max(map(len, owned), default=0))
     ranked = []
     for entity, own in zip(entities, owned, strict=True):
         if not own or not len(prepared.ranges):
             ranked.append(Ranked(entity, (), (), 1.0, weights.calibration))
-            continue
-        table, possible, loss = features(own, source, entity.said(), prepared, compared)
-        scored = [
-            (float(score), span)
-            for score, span, may in zip(table @ weights.weights, prepared.spans, possible, strict=True)
-            if may
-        ]
-        ranked.append(_ranked(entity, scored, float(loss @ weights.loss_weights), weights.calibration))
+        else:
+            ranked.append(_ranked(entity, own, source, prepared, weights))
     return ranked
 
 
-def _ranked(
-    entity: Entity,
-    scored: Sequence[tuple[float, Span]],
-    lost: float,
-    calibration: tuple[float, float],
-) -> Ranked:
-    best = max([lost, *(score for score, _ in scored)])
-    raised = [(math.exp(score - best), span) for score, span in scored]
-    total = math.exp(lost - best) + sum(weight for weight, _ in raised)
-    top = sorted(raised, key=lambda each: (-each[0], each[1]))[:_KEPT]
-    kept = [(weight / total, span) for weight, span in top if weight / total >= _LEAST]
+def _units_of(entity: Entity, source: UnitText) -> list[int]:
+    """Return the numbers of the units that a mention is made of, in order."""
+    numbers: set[int] = set()
+    for span in entity.spans():
+        first = bisect_right(source.units, span.start, key=lambda unit: unit.span.end)
+        last = bisect_left(source.units, span.end, key=lambda unit: unit.span.start)
+        numbers.update(range(first, last))
+    return sorted(numbers)
+
+
+def _ranked(entity: Entity, own: Sequence[int], source: UnitText, target: Target, weights: Weights) -> Ranked:
+    import numpy as np
+
+    table, possible, loss = features(own, source, entity.said(), target)
+    lost = float(loss @ weights.loss_weights)
+    scores = np.where(possible, table @ weights.weights, -np.inf)
+    best = max(lost, float(scores.max()))
+    raised = np.exp(scores - best)
+    total = math.exp(lost - best) + float(raised.sum())
+    # Candidates come in the order of the text: of equals, the earlier and shorter one is first.
+    top = np.argsort(-raised, kind="stable")[:_KEPT]
+    kept = [int(n) for n in top if raised[n] / total >= _LEAST]
     return Ranked(
         entity,
-        tuple(span for _, span in kept),
-        tuple(p for p, _ in kept),
+        tuple(target.span(n) for n in kept),
+        tuple(float(raised[n]) / total for n in kept),
         math.exp(lost - best) / total,
-        calibration,
+        weights.calibration,
     )
 
 

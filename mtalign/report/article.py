@@ -6,7 +6,7 @@ its number in every language. Offsets that scripts of the page use are in UTF-16
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +26,19 @@ LOW_CONFIDENCE = 0.75
 
 LOST_KIND = "lost-entity"
 """The issue kind that says no more than the lost projection itself; the two are shown as one note."""
+
+
+REASON_WORDS = {
+    "no-counterpart": "nothing in the bead says it",
+    "pronoun": "a pronoun stands for it",
+    "no-counterpart-sentence": "its sentence was left out",
+    "below-threshold": "the best span is too unsure",
+    "taken": "a surer entity has the span",
+    "crosses-beads": "it begins in one bead and ends in another",
+    "rejected-in-review": "a person said so",
+    "text-corrected-in-review": "a correction took its text away",
+}
+"""Why an entity is lost, in plain words; docs/projection.md and docs/report.md say more."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +169,6 @@ class ArticleView:
     rows: list[Row]
     entities: list[EntityRow]
     notes: list[tuple[Tongue, Note]]
-    issue_count: int
     gaps: dict[str, list[str]]
     links: list[DrawnLink]
     reviews: list[Review]
@@ -165,11 +177,6 @@ class ArticleView:
     def issues(self) -> int:
         """How many rows carry an issue."""
         return sum(row.has_issue for row in self.rows)
-
-    @property
-    def lost(self) -> int:
-        """How many projections of the article found nothing."""
-        return sum(column.lost for column in self.columns)
 
     @property
     def data(self) -> dict[str, object]:
@@ -278,7 +285,6 @@ def article_view(
             if number is None
             for note in placed
         ],
-        issue_count=len(record.issues),
         gaps={lang: _gaps(document) for lang, document in record.targets.items()},
         links=[
             drawn
@@ -380,25 +386,26 @@ def _mentions(record: Record, lang: str, numbers: Mapping[str, int]) -> list[tup
 
 def _sentences(document: Document, mentions: list[tuple[Span, Mention]], anchor: str) -> list[SentenceView]:
     """Return the sentences of a document, each with the part of every mention that lies in it."""
-    views: list[SentenceView] = []
-    paragraph: int | None = None
-    for index, sentence in enumerate(document.sentences):
-        span = sentence.span
-        inside = [
-            (Span(max(place.start, span.start) - span.start, min(place.end, span.end) - span.start), mention)
-            for place, mention in mentions
-            if place.overlaps(span)
-        ]
-        views.append(
-            SentenceView(
-                anchor=f"{anchor}:{index}",
-                index=index,
-                starts_paragraph=sentence.paragraph != paragraph,
-                pieces=nest(span.of(document.text), inside),
-            )
+    spans = [sentence.span for sentence in document.sentences]
+    starts = [span.start for span in spans]
+    inside: list[list[tuple[Span, Mention]]] = [[] for _ in spans]
+    for place, mention in mentions:
+        # One that begins in the white space between two sentences is not in the first of them.
+        for index in range(max(0, bisect_right(starts, place.start) - 1), bisect_left(starts, place.end)):
+            span = spans[index]
+            if place.overlaps(span):
+                start, end = max(place.start, span.start), min(place.end, span.end)
+                inside[index].append((Span(start - span.start, end - span.start), mention))
+    paragraphs = [None, *(sentence.paragraph for sentence in document.sentences)]
+    return [
+        SentenceView(
+            anchor=f"{anchor}:{index}",
+            index=index,
+            starts_paragraph=sentence.paragraph != paragraphs[index],
+            pieces=nest(sentence.span.of(document.text), inside[index]),
         )
-        paragraph = sentence.paragraph
-    return views
+        for index, sentence in enumerate(document.sentences)
+    ]
 
 
 def _placed_notes(

@@ -35,6 +35,8 @@ def visible(text: str) -> Markup:
 
     Each one stands alone in a `bdi` element, so that a bidi override ends where it begins.
     """
+    if not _HIDDEN.search(text):
+        return escape(text)
     parts: list[str] = []
     end = 0
     for match in _HIDDEN.finditer(text):
@@ -82,6 +84,8 @@ def nest(text: str, marks: Sequence[tuple[Span, T]]) -> list[str | Open[T] | Clo
     The strings among the pieces join to `text`. Nested marks stay whole; of two that cross, one is cut
     where the other ends. Of marks over the same span the one given first is the outer one.
     """
+    if all(one.end <= other.start for (one, _), (other, _) in pairwise(marks)):
+        return _beside(text, marks)
     pieces: list[str | Open[T] | Close] = []
     begun: set[int] = set()
     last_piece: dict[int, int] = {}
@@ -105,4 +109,18 @@ def nest(text: str, marks: Sequence[tuple[Span, T]]) -> list[str | Open[T] | Clo
         opened = pieces[index]
         if isinstance(opened, Open):
             pieces[index] = Open(opened.what, opened.first, last=True)
+    return pieces
+
+
+def _beside(text: str, marks: Sequence[tuple[Span, T]]) -> list[str | Open[T] | Close]:
+    """`nest` for marks that neither touch each other's text nor come out of order, as most do."""
+    pieces: list[str | Open[T] | Close] = []
+    at = 0
+    for span, what in marks:
+        if at < span.start:
+            pieces.append(text[at : span.start])
+        pieces += [Open(what, first=True, last=True), text[span.start : span.end], Close()]
+        at = span.end
+    if at < len(text):
+        pieces.append(text[at:])
     return pieces

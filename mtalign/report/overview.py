@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from mtalign.record import Issue, Origin, Record, Severity, pair_key
-from mtalign.report.article import LOW_CONFIDENCE, Tongue, article_anchor, tongue
+from mtalign.report.article import LOST_KIND, LOW_CONFIDENCE, Tongue, article_anchor, tongue
 from mtalign.review import METHOD
 
 K = TypeVar("K")
@@ -26,6 +26,9 @@ LONGEST_RATIO = 3.0
 """The length ratio (target characters to source characters) at which the last bin begins to take all."""
 
 RATIO_BINS = 20
+
+BEAD_CLASSES = ("even", "joined", "null")
+"""One sentence for one; several together; one that has no counterpart."""
 
 _WORST_FIRST: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
@@ -225,6 +228,31 @@ class Overview:
         return [each for each in self.origins if each.origin.demo]
 
     @property
+    def projected(self) -> int:
+        """How many entities were to be carried over, into all languages together."""
+        return sum(each.projected for each in self.languages)
+
+    @property
+    def kept(self) -> int:
+        """How many of them were."""
+        return sum(each.kept for each in self.languages)
+
+    @property
+    def lost(self) -> int:
+        """How many of them were not."""
+        return sum(each.lost for each in self.languages)
+
+    @property
+    def low(self) -> int:
+        """How many of the kept ones have a low confidence."""
+        return sum(each.low for each in self.languages)
+
+    @property
+    def issue_total(self) -> int:
+        """How many issues there are beside lost entities, which are counted above."""
+        return sum(each.count for each in self.issues if each.kind != LOST_KIND)
+
+    @property
     def issue_kinds(self) -> list[str]:
         """The kinds of issues, each once."""
         return list(dict.fromkeys(each.kind for each in self.issues))
@@ -257,7 +285,7 @@ def overview(total: Tally) -> Overview:
     kinds: Counter[str] = Counter()
     for (_, kind), count in total.beads.items():
         kinds[kind] += count
-    bead_kinds = [kind for kind, _ in kinds.most_common()]
+    bead_kinds = sorted(kinds, key=lambda kind: (BEAD_CLASSES.index(bead_class(kind)), -kinds[kind]))
     pairs = dict.fromkeys(pair for pair, _ in total.beads)
     tongues = {lang: tongue(lang) for lang in total.languages}
     return Overview(
@@ -283,6 +311,13 @@ def overview(total: Tally) -> Overview:
         signatures=Counter(total.signatures).most_common(),
         stages=_stages(total),
     )
+
+
+def bead_class(kind: str) -> str:
+    """Return what a kind of bead, such as `2-1`, stands for; one of `BEAD_CLASSES`."""
+    if kind == "1-1":
+        return "even"
+    return "null" if "0" in kind.split("-") else "joined"
 
 
 def line(record: Record) -> ArticleLine:

@@ -19,10 +19,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtalign.record import Record, Rejected
-from mtalign.report.article import LOW_CONFIDENCE, ArticleView, article_view, two_digits
-from mtalign.report.find import find_entry
+from mtalign.report.article import LOW_CONFIDENCE, REASON_WORDS, ArticleView, article_view, two_digits
 from mtalign.report.links import WordPair
-from mtalign.report.markup import Close, Open, plain, visible, worded
+from mtalign.report.markup import plain, visible, worded
 from mtalign.report.overview import (
     BINS,
     LONGEST_RATIO,
@@ -30,9 +29,10 @@ from mtalign.report.overview import (
     ArticleLine,
     Overview,
     Tally,
+    bead_class,
     overview,
-    tally,
 )
+from mtalign.report.rows import entity_rows, note_item, table_rows
 from mtalign.review import Review
 
 HUES = 10
@@ -40,6 +40,11 @@ HUES = 10
 
 # The labels that most annotation schemes share keep their colour from report to report.
 _FIXED_HUES = {"PER": 0, "PERSON": 0, "ORG": 1, "LOC": 2, "GPE": 2, "MISC": 3}
+# What a reader who does not know the schemes would ask.
+_LABEL_WORDS = {
+    "PER": "person", "ORG": "organisation", "LOC": "place", "GPE": "country, city", "MISC": "other name",
+    "NORP": "people, party", "FAC": "building",
+}  # fmt: skip
 _SCRIPTS = ("base.js", "find.js", "light.js", "review.js", "library.js", "keys.js")
 
 
@@ -81,22 +86,31 @@ class Site:
 
 def site(title: str, total: Tally, rejected: Sequence[Rejected], **more: str | bool) -> Site:
     """Return a report with the numbers of a tally."""
-    numbers = overview(total)
-    return Site(title, numbers, rejected, label_hues(label for label, _ in numbers.labels), **more)  # type: ignore[arg-type]
+    return Site(title, overview(total), rejected, label_hues(total.labels), **more)  # type: ignore[arg-type]
 
 
-def render(articles: Iterable[Shown], rejected: Sequence[Rejected], title: str) -> str:
-    """Return a report of a few articles as one page."""
-    seen = list(articles)
-    total = Tally()
-    for each in seen:
-        total.add(tally(each.record))
-    return render_single(site(title, total, rejected), seen)
+@dataclass(frozen=True)
+class Body:
+    """Articles as they stand in a page; `linked` says that some have word links."""
+
+    html: Markup
+    linked: bool
 
 
-def render_single(report: Site, articles: Iterable[Shown]) -> str:
+def render_body(views: Iterable[ArticleView], hues: Mapping[str, int]) -> Body:
+    """Return articles for a page; `hues` has to know their labels."""
+    template = _environment().get_template("article.html")
+    parts: list[str] = []
+    linked = False
+    for view in views:
+        parts.append(template.render(article=view, hues=hues))
+        linked = linked or bool(view.links)
+    return Body(Markup("\n".join(parts)), linked)  # noqa: S704
+
+
+def render_single(report: Site, lines: Sequence[ArticleLine], body: Body) -> str:
     """Return the whole report as one page."""
-    return _render("single", report, articles=[each.view() for each in articles])
+    return _render("single", report, contents=lines, body=body)
 
 
 def render_index(report: Site, lines: Iterable[tuple[ArticleLine, int]], pages: int) -> str:
@@ -111,17 +125,9 @@ def render_index(report: Site, lines: Iterable[tuple[ArticleLine, int]], pages: 
     return _render("index", report, lines=listed, pages=pages)
 
 
-def render_page(report: Site, articles: Iterable[Shown], page: int, pages: int, home: str) -> str:
+def render_page(report: Site, body: Body, page: int, pages: int, home: str) -> str:
     """Return page `page` (from 1) of `pages` pages of articles; `home` leads back to the index."""
-    return _render(
-        "page", report, articles=[each.view() for each in articles], page=page, pages=pages, home=home
-    )
-
-
-def render_find(articles: Iterable[Shown], page: int) -> str:
-    """Return the script that hands the articles of a page to the search of the index."""
-    entries = [find_entry(each.view(), page_name(page)) for each in articles]
-    return find_script(page, (find_json(entry) for entry in entries))
+    return _render("page", report, body=body, page=page, pages=pages, home=home)
 
 
 def find_json(entry: Mapping[str, object]) -> str:
@@ -144,16 +150,14 @@ def find_name(page: int) -> str:
     return f"find-{page:04}.js"
 
 
-def render_article(view: ArticleView, hues: Mapping[str, int]) -> str:
-    """Return one article as a fragment of HTML, as it stands in the page."""
-    return _environment().get_template("article.html").render(article=view, hues=hues)
-
-
 def label_hues(labels: Iterable[str]) -> dict[str, int]:
-    """Return the number of the colour of each label: common labels keep theirs, others share the rest."""
+    """Return the number of the colour of each label: common labels keep theirs, others share the rest.
+
+    In the order of first appearance, so that the colours of some articles stay when more are added.
+    """
     free = [hue for hue in range(HUES) if hue not in _FIXED_HUES.values()]
     hues: dict[str, int] = {}
-    for label in sorted(set(labels)):
+    for label in dict.fromkeys(labels):
         strangers = sum(known not in _FIXED_HUES for known in hues)
         hues[label] = _FIXED_HUES.get(label, free[strangers % len(free)])
     return hues
@@ -162,6 +166,12 @@ def label_hues(labels: Iterable[str]) -> dict[str, int]:
 def ascii_json(value: object) -> Markup:
     """Return a value as JSON that can stand inside a script element: ASCII, and no `<` in it."""
     return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
+
+
+_NOTHING: Mapping[str, object] = {
+    "contents": [], "lines": [], "body": Body(Markup(), False), "page": 0, "pages": 0, "home": "",
+}  # fmt: skip
+"""What a template finds of the parts that its kind of page does not have."""
 
 
 def _render(kind: str, report: Site, **more: object) -> str:
@@ -173,7 +183,15 @@ def _render(kind: str, report: Site, **more: object) -> str:
         _environment()
         .get_template("page.html")
         .render(
-            {"articles": [], "page": 0, "pages": 0, "home": "", "lines": [], **more},
+            {
+                "contents": [],
+                "body": Body(Markup(), False),
+                "page": 0,
+                "pages": 0,
+                "home": "",
+                "lines": [],
+                **more,
+            },
             kind=kind,
             site=report,
             overview=report.overview,
@@ -204,9 +222,13 @@ def _environment() -> Environment:
     environment.filters["count"] = "{:,}".format
     environment.filters["ascii_json"] = ascii_json
     environment.filters["page_name"] = page_name
-    environment.tests["opening"] = lambda piece: isinstance(piece, Open)
-    environment.tests["closing"] = lambda piece: isinstance(piece, Close)
+    environment.filters["table_rows"] = table_rows
+    environment.filters["entity_rows"] = entity_rows
+    environment.filters["note_item"] = note_item
     environment.globals["LOW_CONFIDENCE"] = LOW_CONFIDENCE
+    environment.filters["bead_class"] = bead_class
+    environment.globals["LABEL_WORDS"] = _LABEL_WORDS
+    environment.globals["REASON_WORDS"] = REASON_WORDS
     environment.globals["BINS"] = BINS
     environment.globals["RATIO_BINS"] = RATIO_BINS
     environment.globals["LONGEST_RATIO"] = LONGEST_RATIO

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from mtalign.errors import InputError, MtalignError, UsageError
 from mtalign.report.catalog import Catalog
-from mtalign.report.page import render_index, render_page, site
+from mtalign.report.page import render_body, render_index, render_page, site
 from mtalign.review import Review, add_reviews, decode_review
 from mtalign.store import Run
 
@@ -85,7 +85,8 @@ class ReportServer(ThreadingHTTPServer):
             if not shown:
                 return None
             numbers = site(self.title, catalog.total(), (), served=True)
-            return _HTML, render_page(numbers, shown, page, catalog.pages(), "../")
+            body = render_body((each.view() for each in shown), numbers.hues)
+            return _HTML, render_page(numbers, body, page, catalog.pages(), "../")
         if match := _FIND.fullmatch(path):
             return _SCRIPT, catalog.find(int(match[1]))
         return None

@@ -18,7 +18,8 @@ _COLOURS = (
     "cyan", "bright_magenta", "bright_green", "bright_black", "bright_red",
 )  # fmt: skip
 _SEVERITY = {"error": "bold red", "warning": "yellow", "info": "cyan"}
-_GUTTER = 5
+_GUTTER = 8
+"""Room for the number of a row, and below it its shape in four languages: 2:1:1:3."""
 _NARROWEST = 18
 
 
@@ -33,7 +34,7 @@ def article_rows(view: ArticleView, hues: Mapping[str, int], width: int) -> Rend
         head.append(f"\n{plain(view.id)}", style="dim")
     beside = (width - _GUTTER) // max(1, len(view.columns)) >= _NARROWEST
     grid = Table(box=None, padding=(0, 1, 1 if beside else 0, 0), show_header=beside, expand=beside)
-    grid.add_column("", width=_GUTTER, style="dim", no_wrap=False)
+    grid.add_column("", width=_GUTTER, style="dim", overflow="fold")
     if beside:
         for column in view.columns:
             grid.add_column(Text(plain(column.tongue.name)), ratio=1, overflow="fold")

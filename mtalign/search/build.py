@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# From this many passages on there is an approximate index; below it, every vector is compared.
-APPROXIMATE_FROM = 100_000
+# Up to this many passages every vector is compared; beyond, there is an approximate index.
+EXACT_UP_TO = 100_000
 
 # What the sentences around a sentence weigh in its vector.
 NEIGHBOURS = 0.2
@@ -70,7 +70,7 @@ def build(
     out: Path,
     *,
     dtype: DType = "float16",
-    approximate_from: int = APPROXIMATE_FROM,
+    exact_up_to: int = EXACT_UP_TO,
 ) -> Built:
     """Make the index in the folder `out` hold exactly these articles.
 
@@ -82,7 +82,7 @@ def build(
         encoder: makes the vectors.
         out: the folder of the index.
         dtype: the precision in which vectors are kept; float16 halves the index.
-        approximate_from: from this many passages on there is an approximate index of the vectors.
+        exact_up_to: beyond this many passages there is an approximate index of the vectors.
 
     Raises:
         UsageError: there is no sentence to index; an article comes twice; `out` holds something else or
@@ -103,7 +103,7 @@ def build(
         count = update.table.count()
         if not count:
             raise UsageError("no sentences to index: the run has no records, or their texts are empty")
-        exact = count < approximate_from
+        exact = count <= exact_up_to
         if before is None or update.touched or before.table != update.table.version:
             update.table.index(approximate=not exact)
             header = Header(
@@ -116,6 +116,7 @@ def build(
                 articles=len(update.seen),
                 exact=exact,
                 table=update.table.version,
+                languages=update.table.languages(),
                 mtalign=__version__,
             )
             write_header(out, header)

@@ -1,7 +1,8 @@
 """An index in the form that other tools read: Parquet, or a flat index of FAISS.
 
 Parquet holds every column, vectors as they are kept. A FAISS folder holds `index.faiss` (`IndexFlatIP`:
-float32, inner products, which are cosines here) and `passages.jsonl`, whose n-th line (from 0) is vector n.
+float32, inner products) and `passages.jsonl`, whose n-th line (from 0) is vector n. What the vectors of a
+language have in common is taken off there as in a search, so a query's own vector finds what search finds.
 The file is written without FAISS: its format is a header and the numbers (`faiss/impl/index_write.cpp`).
 """
 
@@ -16,6 +17,7 @@ import msgspec
 from mtalign.errors import UsageError
 from mtalign.folder import new_folder
 from mtalign.record import encode_json
+from mtalign.search.common import basis, take_off
 from mtalign.search.passages import Passage
 from mtalign.search.store import Table, read_header
 
@@ -65,6 +67,7 @@ def _parquet(table: Table, _: Header, folder: Path) -> None:
 def _faiss(table: Table, header: Header, folder: Path) -> None:
     import numpy as np
 
+    directions = basis(header.languages)
     with (folder / FAISS).open("wb") as vectors, (folder / PASSAGES).open("wb") as lines:
         unused = 1 << 20
         # dimension, vectors, two numbers that nothing reads, trained, metric
@@ -72,6 +75,8 @@ def _faiss(table: Table, header: Header, folder: Path) -> None:
         vectors.write(b"IxFI" + head + struct.pack("<Q", header.passages * header.dim))
         for batch in table.batches(_COLUMNS):
             numbers = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
-            vectors.write(numbers.astype(np.dtype("<f4")).tobytes())
+            values = numbers.astype(np.float32).reshape(-1, header.dim)
+            take_off(values, directions)
+            vectors.write(values.astype(np.dtype("<f4")).tobytes())
             for row in batch.drop_columns(["vector"]).to_pylist():
                 lines.write(encode_json(msgspec.convert(row, Passage)) + b"\n")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from mtalign.project.features import skeleton
+from mtalign.project.sound import skeleton
 
 THRESHOLD = 0.78
 

@@ -1,9 +1,10 @@
 """Asking a search index: by meaning, by letters, or by both; and for names.
 
-*Dense* compares the vector of the query with those of the passages, exactly below 100,000 passages and by
-an approximate index above. *Lexical* is BM25 over the n-grams of three of the romanised text, so that 서울
-finds 서울은 and Seoul, and Київ finds Києві: endings and scripts cost a few n-grams, not the hit. Of a long
-query only the longest words are looked up. *Hybrid* fuses the two by reciprocal ranks.
+*Dense* compares the vector of the query with those of the passages, without what the vectors of a language
+have in common: exactly up to 100,000 passages, and among the candidates of an approximate index above.
+*Lexical* is BM25 over the trigrams of the romanised text, so that 서울 finds 서울은 and Seoul, and Київ finds
+Києві: endings and scripts cost a few trigrams, not the hit. Of a long query only the rarest are looked up.
+*Hybrid* fuses the two by reciprocal ranks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,11 +20,13 @@ import msgspec
 
 from mtalign.errors import UsageError
 from mtalign.search.build import Encoder, checked
+from mtalign.search.common import basis, take_off
 from mtalign.search.filters import Filters, condition, one_of
 from mtalign.search.fuse import fuse
 from mtalign.search.names import Names, romanise
 from mtalign.search.passages import Passage
-from mtalign.search.store import Header, Table, read_header
+from mtalign.search.store import Header, Table, Vectors, read_header
+from mtalign.search.trigrams import frequencies, rarest, shares
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,8 +45,10 @@ _DEPTH = 100
 # what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
 _TRUSTED = 0.6
 
-# A lexical query takes time in proportion to its letters: of long ones the longest words are asked for.
-_LEXICAL_LETTERS = 40
+# A lexical query takes time in proportion to the passages that have its trigrams: the rarest are asked for,
+# up to this many passages. How rare they are is told by the first passages of the index.
+_READ = 10_000
+_SAMPLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -178,21 +182,21 @@ class Index:
             raise UsageError(f"the query has {len(text)} characters, more than {MAX_QUERY}; use a part of it")
         if k < 1:
             raise UsageError(f"k is {k}; ask for at least one answer")
-        where = self._condition(filters)
+        self._check_languages(filters)
         if mode == "dense":
-            return self._dense(text, where, k)
-        if mode == "lexical":
-            found = self._lexical(_longest_words(romanise(text)), where, k)
-            return [(name, score) for name, score, _ in found]
-        depth = max(k, _DEPTH)
+            return self._dense(text, filters, k)
         plain = romanise(text)
-        lexical = self._lexical(_longest_words(plain), where, depth)
-        shares = shares_of_trigrams(plain, [passage for _, _, passage in lexical])
+        if mode == "lexical":
+            return [(name, score) for name, score, _ in self._lexical(plain, filters, k)]
+        depth = max(k, _DEPTH)
+        lexical = self._lexical(plain, filters, depth)
         weights = {
             name: share if share >= _TRUSTED else 0.0
-            for (name, _, _), share in zip(lexical, shares, strict=True)
+            for (name, _, _), share in zip(
+                lexical, shares(plain, [passage for _, _, passage in lexical]), strict=True
+            )
         }
-        dense = [name for name, _ in self._dense(text, where, depth)]
+        dense = [name for name, _ in self._dense(text, filters, depth)]
         return list(fuse([(dense, {}), (list(weights), weights)]).items())[:k]
 
     def entities(self, name: str, *, k: int = 10) -> list[EntityHit]:
@@ -217,25 +221,36 @@ class Index:
         """Return all passages, in the order of the index."""
         return self._table.passages()
 
-    @cached_property
+    @property
     def languages(self) -> list[str]:
         """The languages in the index."""
-        return self._table.languages()
+        return list(self.header.languages)
 
     @cached_property
-    def _vectors(self) -> tuple[list[str], dict[str, int], NDArray[np.float32]]:
-        names, vectors = self._table.matrix()
-        return names, {name: n for n, name in enumerate(names)}, vectors
+    def _common(self) -> NDArray[np.float32]:
+        return basis(self.header.languages)
+
+    @cached_property
+    def _vectors(self) -> Vectors:
+        found = self._table.vectors()
+        take_off(found.values, self._common)
+        return found
+
+    @cached_property
+    def _frequencies(self) -> NDArray[np.int64]:
+        return frequencies(self._table.romanised(_SAMPLE))
 
     @cached_property
     def _catalogue(self) -> _Catalogue:
         return _Catalogue(self._table)
 
-    def _condition(self, filters: Filters) -> str | None:
+    def _check_languages(self, filters: Filters) -> None:
         if missing := [each for each in filters.langs if each not in self.languages]:
             raise UsageError(
                 f"the index has no sentences in {missing[0]!r}, only in {', '.join(self.languages)}"
             )
+
+    def _condition(self, filters: Filters) -> str | None:
         return condition(filters, [self._like(each) for each in filters.entities])
 
     def _like(self, name: str) -> dict[str, float]:
@@ -248,29 +263,43 @@ class Index:
                 found.setdefault(entity, likeness)
         return found
 
-    def _dense(self, text: str, where: str | None, k: int) -> list[tuple[str, float]]:
+    def _dense(self, text: str, filters: Filters, k: int) -> list[tuple[str, float]]:
         import numpy as np
 
         if self._encoder is None:
             raise UsageError("search by meaning needs the encoder that the index was built with")
-        vector = checked(self._encoder, self._encoder.encode_queries([text]))[0]
-        if not self.header.exact:
-            return self._table.nearest(vector, where, k)
-        names, places, vectors = self._vectors
-        scores = vectors @ vector
-        if where is None:
-            chosen = np.arange(len(names))
+        vector = checked(self._encoder, self._encoder.encode_queries([text])).copy()
+        take_off(vector, self._common)
+        if self.header.exact:
+            there = self._vectors
+            chosen = self._chosen(there, filters)
         else:
-            chosen = np.asarray(sorted(places[each] for each in self._table.ids(where)), np.int64)
+            there = self._table.near(vector[0], self._condition(filters), k)
+            take_off(there.values, self._common)
+            chosen = np.arange(len(there.ids))
+        scores = (there.values @ vector[0])[chosen]
         if len(chosen) > k:
             # Only the best are sorted; ties at the edge are settled by the order of the index.
-            edge = np.partition(scores[chosen], -k)[-k]
-            chosen = chosen[scores[chosen] >= edge]
-        best = chosen[np.argsort(-scores[chosen], kind="stable")][:k]
-        return [(names[n], float(scores[n])) for n in best]
+            best = scores >= np.partition(scores, -k)[-k]
+            chosen, scores = chosen[best], scores[best]
+        order = np.argsort(-scores, kind="stable")[:k]
+        return [(there.ids[chosen[n]], float(scores[n])) for n in order.tolist()]
 
-    def _lexical(self, words: Sequence[str], where: str | None, k: int) -> list[tuple[str, float, str]]:
-        return self._table.lexical(words, where, k) if words else []
+    def _chosen(self, there: Vectors, filters: Filters) -> NDArray[np.int64]:
+        """Return the places of the passages that the filters let through, in the order of the index."""
+        import numpy as np
+
+        if filters == Filters(langs=filters.langs):
+            if not filters.langs:
+                return np.arange(len(there.ids))
+            return np.flatnonzero(np.isin(there.langs, filters.langs))
+        rows = self._table.rows(self._condition(filters) or "true")
+        return np.sort(np.searchsorted(there.rows, rows))
+
+    def _lexical(self, plain: str, filters: Filters, k: int) -> list[tuple[str, float, str]]:
+        budget = _READ * min(1, _SAMPLE / self.header.passages)
+        asked = rarest(plain, self._frequencies, budget) if plain else []
+        return self._table.lexical(asked, self._condition(filters), k) if asked else []
 
     def _hits(self, ranked: Sequence[tuple[str, float]]) -> list[Hit]:
         passages = {
@@ -314,23 +343,5 @@ class _Catalogue:
         self.names = Names(list(self.named))
 
 
-def _longest_words(text: str) -> list[str]:
-    """Return the distinct words of a text, longest first, up to the letters of a lexical query."""
-    words = sorted(dict.fromkeys(text.split()), key=len, reverse=True)
-    ends = accumulate(len(each) for each in words)
-    return [
-        word[:_LEXICAL_LETTERS]
-        for word, end in zip(words, ends, strict=True)
-        if end - len(word) < _LEXICAL_LETTERS
-    ]
-
-
 def _beside(passage: Passage, step: int) -> str:
     return f"{passage.article}:{passage.lang}:{passage.sentence + step}"
-
-
-def shares_of_trigrams(query: str, passages: Sequence[str]) -> list[float]:
-    """Return the share (0 to 1) of the trigrams of a romanised query that each romanised passage has."""
-    text = f" {query} "
-    trigrams = {text[at : at + 3] for at in range(len(text) - 2)}
-    return [sum(each in passage for each in trigrams) / max(1, len(trigrams)) for passage in passages]

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +26,7 @@ from msgspec import Struct
 
 from mtalign.errors import MissingExtra, UsageError
 from mtalign.record import encode_json
+from mtalign.search.common import Language
 from mtalign.search.filters import one_of
 from mtalign.search.names import romanise
 from mtalign.search.passages import Mention, Passage
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "mtalign-index"
-VERSION = 2
+VERSION = 3
 HEADER = "index.json"
 
 DType = Literal["float16", "float32"]
@@ -44,14 +47,20 @@ _TABLE = "passages"
 _FOLDER = f"{_TABLE}.lance"
 _LOCK = "lock"
 _TEXT_INDEX = "romanised_ngrams"
+_VECTOR_FIELDS = ("id", "lang", "_rowid", "vector")
 _FIELDS = ("id", "article", "lang", "sentence", "tuple_number", "text", "date", "mentions")
 
 # Versions that a reader may still have open are kept this long.
 _KEPT = timedelta(days=1)
 
-# Share of the partitions that a query looks into: measured in docs/benchmarks-search.md.
-_PROBED = 0.125
+# The approximate index: passages of one partition, the share of the partitions that a query looks into, and
+# how many candidates at least are compared exactly (docs/benchmarks-search.md). More rounds of clustering,
+# over more passages, take minutes and were not needed.
 _PARTITION = 800
+_PROBED = 0.25
+_CANDIDATES = 50
+_ROUNDS = 10
+_SAMPLED = 64
 
 
 class Header(Struct, frozen=True):
@@ -66,7 +75,21 @@ class Header(Struct, frozen=True):
     articles: int
     exact: bool
     table: int
+    languages: dict[str, Language]
     mtalign: str
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The vectors of passages, with what says which passage each is.
+
+    `rows` are LanceDB's own numbers, ascending; `values` are float32, passages x dim.
+    """
+
+    ids: list[str]
+    langs: NDArray[np.str_]
+    rows: NDArray[np.uint64]
+    values: NDArray[np.float32]
 
 
 def read_header(path: Path) -> Header:
@@ -211,7 +234,7 @@ class Table:
 
     def index(self, *, approximate: bool) -> None:
         """Bring the indexes up to date: text, ids, filters, and where asked for vectors."""
-        from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
+        from lancedb.index import FTS, Bitmap, BTree, IvfSq, LabelList
 
         with _wrapped(self._path):
             known = {each.name for each in self._table.list_indices()}
@@ -235,42 +258,54 @@ class Table:
                     self._table.create_index(column, config=LabelList(), name=f"{column}_idx")
             if approximate and "vector_idx" not in known:
                 partitions = max(1, self._table.count_rows() // _PARTITION)
-                config = IvfFlat(distance_type="dot", num_partitions=partitions)
+                config = IvfSq(
+                    distance_type="dot",
+                    num_partitions=partitions,
+                    max_iterations=_ROUNDS,
+                    sample_rate=_SAMPLED,
+                )
                 self._table.create_index("vector", config=config, name="vector_idx")
 
-    def nearest(self, vector: NDArray[np.float32], where: str | None, limit: int) -> list[tuple[str, float]]:
-        """Return ids and cosines of the passages nearest to a vector, by the approximate index."""
+    def near(self, vector: NDArray[np.float32], where: str | None, answers: int) -> Vectors:
+        """Return candidates for a number of answers: passages near a vector, by the approximate index."""
         with _wrapped(self._path):
             partitions = max(1, self._table.count_rows() // _PARTITION)
             query = self._table.search(vector, vector_column_name="vector").distance_type("dot")
             query = query.nprobes(max(1, round(partitions * _PROBED)))
             if where is not None:
                 query = query.where(where, prefilter=True)
-            found = query.select(["id", "_distance"]).limit(limit).to_arrow()
-            return [
-                (name, 1 - distance)
-                for name, distance in zip(
-                    found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True
-                )
-            ]
+            return _vectors(
+                query.select([*_VECTOR_FIELDS, "_distance"]).limit(max(_CANDIDATES, 2 * answers)).to_arrow()
+            )
 
-    def lexical(self, words: Sequence[str], where: str | None, limit: int) -> list[tuple[str, float, str]]:
-        """Return id, BM25 score and romanised text of passages that share n-grams with words, best first."""
+    def lexical(self, trigrams: Sequence[str], where: str | None, limit: int) -> list[tuple[str, float, str]]:
+        """Return id, BM25 score and romanised text of passages that have any of the trigrams, best first."""
         from lancedb.query import MatchQuery
 
         with _wrapped(self._path):
-            query = self._table.search(MatchQuery(f" {' '.join(words)} ", "romanised"), query_type="fts")
+            # No passage has the mark between them, so what reaches over it finds nothing.
+            query = self._table.search(MatchQuery("|".join(trigrams), "romanised"), query_type="fts")
             if where is not None:
                 query = query.where(where, prefilter=True)
             found = query.select(["id", "_score", "romanised"]).limit(limit).to_arrow()
             columns = (found[name].to_pylist() for name in ("id", "_score", "romanised"))
             return list(zip(*columns, strict=True))
 
-    def ids(self, where: str) -> list[str]:
-        """Return the ids of the passages that a condition holds for."""
+    def romanised(self, limit: int) -> list[str]:
+        """Return the romanised texts of the first passages."""
         with _wrapped(self._path):
-            names: list[str] = self._table.search().where(where).select(["id"]).to_arrow()["id"].to_pylist()
-            return names
+            found: list[str] = (
+                self._table.search().select(["romanised"]).limit(limit).to_arrow()["romanised"].to_pylist()
+            )
+            return found
+
+    def rows(self, where: str) -> NDArray[np.uint64]:
+        """Return the rows of the passages that a condition holds for."""
+        import numpy as np
+
+        with _wrapped(self._path):
+            found = self._table.search().where(where).select(["_rowid"]).to_arrow()
+            return np.asarray(found["_rowid"].to_numpy(), np.uint64)
 
     def passages(self, where: str | None = None) -> list[Passage]:
         """Return the passages that a condition holds for, or all."""
@@ -288,25 +323,48 @@ class Table:
                 for each in row["mentions"]:
                     yield row["article"], row["lang"], row["id"], msgspec.convert(each, Mention)
 
-    def languages(self) -> list[str]:
-        """Return the languages in the index."""
-        with _wrapped(self._path):
-            return sorted(self._table.search().select(["lang"]).to_arrow()["lang"].unique().to_pylist())
-
-    def matrix(self) -> tuple[list[str], NDArray[np.float32]]:
-        """Return the ids and vectors of all passages; float32, passages x dim."""
+    def languages(self) -> dict[str, Language]:
+        """Return, by language, the number of passages and the mean of their vectors."""
         import numpy as np
 
+        counts: Counter[str] = Counter()
+        sums: dict[str, NDArray[np.float64]] = {}
+        for batch in self.batches(["lang", "vector"]):
+            values = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
+            values = values.reshape(len(batch), -1).astype(np.float64)
+            langs = np.asarray(batch.column("lang").to_pylist())
+            for lang in np.unique(langs).tolist():
+                own = values[langs == lang]
+                counts[lang] += len(own)
+                sums[lang] = sums.get(lang, 0.0) + own.sum(axis=0)
+        return {
+            lang: Language(counts[lang], tuple(np.round(sums[lang] / counts[lang], 6).tolist()))
+            for lang in sorted(counts)
+        }
+
+    def vectors(self) -> Vectors:
+        """Return the vectors of all passages."""
         with _wrapped(self._path):
-            found = self._table.search().select(["id", "vector"]).to_arrow().combine_chunks()
-            names: list[str] = found["id"].to_pylist()
-            parts = [chunk.flatten().to_numpy() for chunk in found["vector"].chunks]
-            return names, np.concatenate(parts).astype(np.float32).reshape(len(names), -1)
+            return _vectors(self._table.search().select(list(_VECTOR_FIELDS)).to_arrow())
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield all passages as Arrow batches of the given columns."""
         with _wrapped(self._path):
             yield from self._table.search().select(list(columns)).to_batches()
+
+
+def _vectors(found: pa.Table) -> Vectors:
+    import numpy as np
+
+    parts = [chunk.flatten().to_numpy() for chunk in found["vector"].chunks]
+    names: list[str] = found["id"].to_pylist()
+    values = np.concatenate([np.empty(0, np.float32), *parts]).astype(np.float32, copy=False)
+    return Vectors(
+        names,
+        np.asarray(found["lang"].to_pylist(), np.str_),
+        found["_rowid"].to_numpy(),
+        values.reshape(len(names), -1) if names else values.reshape(0, 1),
+    )
 
 
 class _Kind(Struct):

@@ -1,14 +1,13 @@
 """Translation with causal language models: base models by examples, instruction-tuned ones by chat.
 
 The cache of the examples is computed once per language pair and shared by all sentences. Beam search is
-not handled. What stood before a sentence is shown after `prompt: chat` only: examples of one sentence each
-teach a base model to translate everything that it is shown, and TranslateGemma's template has no place for
-it.
+not handled. What stood before a sentence is shown to chat models with the instruction, and to base models
+after examples that show it too; TranslateGemma's template has no place for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +28,7 @@ from mtalign.translate.engine import (
     Capabilities,
     Decoding,
     Hypothesis,
+    Profile,
     check_decoding,
     check_length,
     well_formed,
@@ -56,9 +56,8 @@ class CausalEngine:
     is everything up to the model's end token.
     """
 
-    def __init__(
-        self, model: Any, tokenizer: Any, origin: Origin, signature: str, options: TransformersOptions
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, profile: Profile, options: TransformersOptions) -> None:
+        origin = profile.origin
         if options.prompt is None:
             raise ConfigError(
                 f"model {origin.model!r} is a causal language model and needs prompt: few-shot (a base "
@@ -79,19 +78,12 @@ class CausalEngine:
         self._tokenizer = tokenizer
         self._options = options
         self._few_shot = options.prompt == "few-shot"
-        self._stems: dict[tuple[str, str], tuple[int, ...]] = {}
-        self._prefixes: dict[tuple[str, str], Prefix] = {}
+        self._stems: dict[tuple[str, str, bool], tuple[int, ...]] = {}
+        self._prefixes: dict[tuple[str, str, bool], Prefix] = {}
         self._shortlists: dict[str, Shortlist] = {}
         self.origin = origin
-        self.capabilities = Capabilities(
-            n_best=True, no_repeat=True, score=True, context=options.prompt == "chat"
-        )
-        self.signature = (
-            f"{signature}|prompt:{options.prompt}-{prompt_version()}|candidates:{options.candidates}"
-            f"|sample:{options.sample}|no-repeat:{options.no_repeat}|temperature:{options.temperature}"
-            f"|seed:{options.seed}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
-            f"|batching:{options.batching}"
-        )
+        self.signature = profile.signature
+        self.capabilities = profile.capabilities
 
     def check_languages(self, source: str, target: str) -> None:
         """Raise ConfigError or UnknownLanguage unless there is a prompt from `source` into `target`."""
@@ -106,7 +98,7 @@ class CausalEngine:
         what every layer attends to (the sliding window of Gemma 3).
         """
         positions = self._config.max_position_embeddings
-        taken = len(self._stem_ids(source, target))
+        taken = len(self._stem_ids(source, target, shown=self._few_shot))
         limit = self._options.max_source_tokens(min(positions - taken, self._window))
         if limit < _LEAST_LIMIT:
             raise ConfigError(
@@ -117,7 +109,7 @@ class CausalEngine:
 
     def count_tokens(self, sentence: str, source: str, target: str) -> int:
         """Return the number of tokens that the sentence adds to the prompt."""
-        return len(self._prompt_ids(sentence, source, target)) - len(self._stem_ids(source, target))
+        return len(self._tail_ids(sentence, source, target))
 
     def translate(
         self,
@@ -130,23 +122,24 @@ class CausalEngine:
         """Return the candidates of every sentence, in their order, the greedy one first."""
         check_decoding(self, decoding, contexts)
         search = self._options.search(decoding)
-        items = [
+        made = [
             self._item(sentence, context, source, target)
             for sentence, context in zip(sentences, contexts or [""] * len(sentences), strict=True)
         ]
+        items, shown = [item for item, _ in made], [with_context for _, with_context in made]
 
         def work(batch: Sequence[int]) -> list[list[Hypothesis]]:
             continued = continue_batch(
                 self._model,
-                self._prefix(source, target),
+                self._prefix(source, target, shown=shown[batch[0]]),
                 [items[i] for i in batch],
                 choice=self._choice(search),
                 shortlist=self._shortlist(target) if self._few_shot else None,
             )
             return [[self._hypothesis(each) for each in continuations] for continuations in continued]
 
-        stem = len(self._stem_ids(source, target))
-        return run_batches(self._batches(items, stem, search.candidates), work)
+        stems = [len(self._stem_ids(source, target, shown=each)) for each in shown]
+        return run_batches(self._batches(items, shown, stems, search.candidates), work)
 
     def score(
         self, sources: Sequence[str], translations: Sequence[str], source: str, target: str
@@ -188,30 +181,41 @@ class CausalEngine:
             for line, start, ids in zip(logprobs.tolist(), starts, rows, strict=True)
         ]
 
-    def _item(self, sentence: str, context: str, source: str, target: str) -> Item:
-        """Return the prompt of a sentence; a context that does not fit beside it is left out."""
+    def _item(self, sentence: str, context: str, source: str, target: str) -> tuple[Item, bool]:
+        """Return the prompt of a sentence, and whether it follows the examples that show a context.
+
+        A context that does not fit beside its sentence is left out.
+        """
         limit = self.limit(source, target)
-        stem = len(self._stem_ids(source, target))
-        ids = self._prompt_ids(sentence, source, target)[stem:]
+        ids = self._tail_ids(sentence, source, target)
         check_length("sentence", sentence, len(ids), limit, self.origin.model)
         max_new = self._options.max_new_tokens(len(ids))
         if context:
-            longer = self._prompt_ids(sentence, source, target, context)[stem:]
-            ids = longer if len(longer) <= limit else ids
-        return Item(sentence, tuple(ids), max_new)
+            longer = self._tail_ids(sentence, source, target, context)
+            if len(longer) <= limit:
+                return Item(sentence, tuple(longer), max_new), self._few_shot
+        return Item(sentence, tuple(ids), max_new), False
 
-    def _batches(self, items: Sequence[Item], stem: int, rows: int) -> list[list[int]]:
-        """Plan batches in which padding does not change what a sliding layer sees.
+    def _batches(
+        self, items: Sequence[Item], shown: Sequence[bool], stems: Sequence[int], rows: int
+    ) -> list[list[int]]:
+        """Plan batches of one stem each, in which padding does not change what a sliding layer sees.
 
         Padding counts as distance there: beside a longer prompt, a sentence would lose sight of examples
         that it sees when alone. So whatever may outgrow the window goes with its own length only.
         """
-        apart: list[int]
+        apart: list[Hashable]
         if self._options.batching == "exact":
             apart = list(range(len(items)))
         else:
-            fits = [stem + len(item.ids) + item.max_new <= self._window for item in items]
-            apart = [0 if fit else len(item.ids) for fit, item in zip(fits, items, strict=True)]
+            fits = [
+                stem + len(item.ids) + item.max_new <= self._window
+                for stem, item in zip(stems, items, strict=True)
+            ]
+            apart = [
+                (0 if fit else len(item.ids), context)
+                for fit, item, context in zip(fits, items, shown, strict=True)
+            ]
         lengths = [len(item.ids) for item in items]
         return plan_batches(lengths, self._options.batch_tokens, rows_per_item=rows, apart=apart)
 
@@ -224,7 +228,8 @@ class CausalEngine:
     def _prompt(self, sentence: str, source: str, target: str, context: str = "") -> str:
         sentence = well_formed(sentence)
         if self._few_shot:
-            return few_shot_stem(source, target) + few_shot_tail(sentence, target)
+            stem = few_shot_stem(source, target, shown=bool(context))
+            return stem + few_shot_tail(sentence, source, target, well_formed(context))
         content: object
         if self._options.prompt == "translategemma":
             content = translategemma_content(sentence, source, target)
@@ -235,32 +240,35 @@ class CausalEngine:
         )
         return text
 
-    def _prompt_ids(self, sentence: str, source: str, target: str, context: str = "") -> list[int]:
+    def _tail_ids(self, sentence: str, source: str, target: str, context: str = "") -> list[int]:
+        """Return the tokens of a prompt after its stem."""
         ids = self._ids(self._prompt(sentence, source, target, context), special=self._few_shot)
-        stem = self._stem_ids(source, target)
+        stem = self._stem_ids(source, target, shown=bool(context))
         if tuple(ids[: len(stem)]) != stem:
             raise ConfigError(
                 f"the tokenizer of model {self.origin.model!r} joins the examples with what follows them, "
                 "so that they cannot be shared between sentences; use an engine with prompt: chat"
             )
-        return ids
+        return ids[len(stem) :]
 
-    def _stem_ids(self, source: str, target: str) -> tuple[int, ...]:
+    def _stem_ids(self, source: str, target: str, *, shown: bool) -> tuple[int, ...]:
         if not self._few_shot:
             return ()
-        if (source, target) not in self._stems:
-            self._stems[source, target] = tuple(self._ids(few_shot_stem(source, target)))
-        return self._stems[source, target]
+        key = source, target, shown
+        if key not in self._stems:
+            self._stems[key] = tuple(self._ids(few_shot_stem(source, target, shown=shown)))
+        return self._stems[key]
 
     def _ids(self, text: str, *, special: bool = True) -> list[int]:
         encoded = self._tokenizer(text, add_special_tokens=special, truncation=False, verbose=False)
         ids: list[int] = encoded["input_ids"]
         return ids
 
-    def _prefix(self, source: str, target: str) -> Prefix:
-        if (source, target) not in self._prefixes:
-            self._prefixes[source, target] = read_prefix(self._model, self._stem_ids(source, target))
-        return self._prefixes[source, target]
+    def _prefix(self, source: str, target: str, *, shown: bool) -> Prefix:
+        key = source, target, shown
+        if key not in self._prefixes:
+            self._prefixes[key] = read_prefix(self._model, self._stem_ids(source, target, shown=shown))
+        return self._prefixes[key]
 
     def _shortlist(self, target: str) -> Shortlist:
         if target not in self._shortlists:
@@ -302,6 +310,19 @@ class CausalEngine:
             continuation.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return Hypothesis(" ".join(text.split()), continuation.score, continuation.complete)
+
+
+def causal_profile(origin: Origin, signature: str, options: TransformersOptions) -> Profile:
+    """Return the profile of an engine, given the part of its signature that is about model and machine."""
+    decoding = (
+        f"prompt:{options.prompt}-{prompt_version()}|candidates:{options.candidates}"
+        f"|sample:{options.sample}|no-repeat:{options.no_repeat}|temperature:{options.temperature}"
+        f"|seed:{options.seed}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
+        f"|batching:{options.batching}"
+    )
+    shown = options.prompt in ("few-shot", "chat")
+    capabilities = Capabilities(n_best=True, no_repeat=True, score=True, context=shown)
+    return Profile(origin, f"{signature}|{decoding}", capabilities)
 
 
 def _shared(prompt: list[int], whole: list[int]) -> int:

@@ -64,6 +64,8 @@ class Codec:
         # A tokenizer without a limit of its own says 1e30.
         self.limit = int(min(positions, tokenizer.model_max_length))
         self.end_token: int = tokenizer.eos_token_id
+        # Asked for with every sentence that is measured, and found by going through the vocabulary.
+        self._codings: dict[tuple[str, str], Coding] = {}
 
     def coding(self, source: str, target: str) -> Coding:
         """Return how this checkpoint is told to translate `source` into `target`.
@@ -72,6 +74,11 @@ class Codec:
             ConfigError: it does not know one of the languages.
             UnknownLanguage: neither does mtalign.
         """
+        if (source, target) not in self._codings:
+            self._codings[source, target] = self._find_coding(source, target)
+        return self._codings[source, target]
+
+    def _find_coding(self, source: str, target: str) -> Coding:
         rows = language(source), language(target)
         if self._kind == "marian":
             return self._marian_coding(*rows)

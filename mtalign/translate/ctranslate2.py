@@ -13,6 +13,7 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ from mtalign.record import Origin
 from mtalign.translate.batching import plan_batches, run_batches
 from mtalign.translate.checkpoint import load_config, load_model, load_tokenizer
 from mtalign.translate.codec import Codec, CodecEngine, Coding
-from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, check_decoding
+from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, Profile, check_decoding
 from mtalign.translate.options import CTranslate2Options, Search
 
 if TYPE_CHECKING:
@@ -34,42 +35,24 @@ if TYPE_CHECKING:
 # Changes when the way of converting does, so that older conversions are not taken for newer ones.
 _RECIPE = 1
 _LIST = "mtalign-conversion.json"
+_NOTES = "mtalign-compute-types.json"
 
 
 class CTranslate2Engine(CodecEngine):
     """Greedy or beam search; the n-best hypotheses are the best beams."""
 
     def __init__(
-        self, translator: Any, codec: Codec, tokenizer: Any, files: ModelFiles, options: CTranslate2Options
+        self, translator: Any, codec: Codec, tokenizer: Any, profile: Profile, options: CTranslate2Options
     ) -> None:
-        import ctranslate2
-
         self._translator = translator
         self._codec = codec
         self._tokenizer = tokenizer
         self._options = options
         # With integers the sum over a row does not depend on which rows go with it; only padding does harm.
         self._integer = translator.compute_type.startswith("int")
-        self.capabilities = Capabilities(beam=True, n_best=True, no_repeat=True, score=True)
-        # CTranslate2 falls back to another compute type without a word: what it really uses is recorded.
-        self.origin = Origin(
-            "machine", f"ctranslate2 {translator.compute_type}", files.name, files.license, files.demo
-        )
-        self.signature = "|".join(
-            [
-                f"ctranslate2:{ctranslate2.__version__}",
-                f"model:{files.name}#{files.fingerprint}",
-                f"device:{translator.device} {_processor() if translator.device == 'cpu' else ''}".strip(),
-                f"compute:{translator.compute_type}",
-                f"threads:{options.threads}",
-                f"beams:{options.search(Decoding()).beams}",
-                f"candidates:{options.candidates}",
-                f"no-repeat:{options.no_repeat}",
-                f"ratio:{options.max_ratio}",
-                f"batch:{options.batch_tokens}",
-                f"batching:{options.batching}",
-            ]
-        )
+        self.origin = profile.origin
+        self.signature = profile.signature
+        self.capabilities = profile.capabilities
 
     def translate(
         self,
@@ -166,10 +149,7 @@ def load_engine(files: ModelFiles, options: CTranslate2Options) -> CTranslate2En
     """
     import ctranslate2
 
-    device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-    compute_type: str = options.compute_type
-    if compute_type == "auto":
-        compute_type = "int8" if device == "cpu" else "float16"
+    device, compute_type = _asked_for(options)
     if compute_type not in (able := ctranslate2.get_supported_compute_types(device)):
         raise ConfigError(
             f"compute_type {compute_type}: this machine's {device} takes {', '.join(sorted(able))}"
@@ -190,7 +170,80 @@ def load_engine(files: ModelFiles, options: CTranslate2Options) -> CTranslate2En
             f"the conversion of model {files.name!r} in {folder} cannot be loaded: {error}; remove that "
             "folder to have it made again"
         ) from error
-    return CTranslate2Engine(translator, codec, tokenizer, files, options)
+    _note(folder, device, translator.compute_type)
+    made = _profile(files, options, translator.device, translator.compute_type)
+    return CTranslate2Engine(translator, codec, tokenizer, made, options)
+
+
+def profile(files: ModelFiles, options: CTranslate2Options) -> Profile | None:
+    """Return what the engine of a checkpoint says of itself, without loading it; None if it never was.
+
+    CTranslate2 falls back to another compute type without a word, and only a loaded model says to which:
+    that is noted beside the conversion, for this version and processor, whenever one is loaded.
+    """
+    device, compute_type = _asked_for(options)
+    noted = _noted(_folder(files, compute_type)).get(_circumstances(device))
+    return _profile(files, options, device, noted) if noted else None
+
+
+def _asked_for(options: CTranslate2Options) -> tuple[str, str]:
+    """Return the device, and the compute type that the options mean there."""
+    import ctranslate2
+
+    device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    if options.compute_type != "auto":
+        return device, options.compute_type
+    return device, "int8" if device == "cpu" else "float16"
+
+
+def _profile(files: ModelFiles, options: CTranslate2Options, device: str, compute_type: str) -> Profile:
+    """Return the profile of an engine that really computes in `compute_type`."""
+    signature = [
+        _circumstances(device),
+        f"model:{files.name}#{files.fingerprint}",
+        f"compute:{compute_type}",
+        f"threads:{options.threads}",
+        f"beams:{options.search(Decoding()).beams}",
+        f"candidates:{options.candidates}",
+        f"no-repeat:{options.no_repeat}",
+        f"ratio:{options.max_ratio}",
+        f"batch:{options.batch_tokens}",
+        f"batching:{options.batching}",
+    ]
+    return Profile(
+        Origin("machine", f"ctranslate2 {compute_type}", files.name, files.license, files.demo),
+        "|".join(signature),
+        Capabilities(beam=True, n_best=True, no_repeat=True, score=True),
+    )
+
+
+def _circumstances(device: str) -> str:
+    """Return what decides, beside a model and its options, in which compute type it runs, and how."""
+    import ctranslate2
+
+    where = f"{device} {_processor()}" if device == "cpu" else device
+    return f"ctranslate2:{ctranslate2.__version__}|device:{where}"
+
+
+def _noted(folder: Path) -> dict[str, str]:
+    """Return the compute types that a conversion was seen to run in, by circumstances."""
+    try:
+        found = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _note(folder: Path, device: str, compute_type: str) -> None:
+    """Remember the compute type that a conversion runs in here."""
+    here = _circumstances(device)
+    if _noted(folder).get(here) == compute_type:
+        return
+    # A cache that others fill may not be ours to write to: then the model is loaded every time.
+    with suppress(OSError), locked(folder):
+        # One that is torn is none.
+        noted = _noted(folder) | {here: compute_type}
+        (folder / _NOTES).write_text(json.dumps(noted, indent=1), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -211,9 +264,7 @@ def converted(files: ModelFiles, compute_type: str) -> Path:
     Raises:
         ModelUnavailable: it cannot be made, or the cache cannot be written.
     """
-    key = hashlib.sha256(f"{files.name}\0{files.fingerprint}\0{_RECIPE}".encode()).hexdigest()[:12]
-    name = re.sub(r"[^A-Za-z0-9]+", "-", files.name.rpartition(":")[2])[-40:].strip("-")
-    folder = cache_root() / "ctranslate2" / f"{name}-{key}-{compute_type}"
+    folder = _folder(files, compute_type)
     with locked(folder):
         if not _is_whole(folder):
             try:
@@ -222,6 +273,13 @@ def converted(files: ModelFiles, compute_type: str) -> Path:
             except UsageError as error:
                 raise ModelUnavailable(f"model {files.name!r} cannot be converted: {error}") from error
     return folder
+
+
+def _folder(files: ModelFiles, compute_type: str) -> Path:
+    """Return where the conversion of a checkpoint is, or will be: other files, another folder."""
+    key = hashlib.sha256(f"{files.name}\0{files.fingerprint}\0{_RECIPE}".encode()).hexdigest()[:12]
+    name = re.sub(r"[^A-Za-z0-9]+", "-", files.name.rpartition(":")[2])[-40:].strip("-")
+    return cache_root() / "ctranslate2" / f"{name}-{key}-{compute_type}"
 
 
 def _is_whole(folder: Path) -> bool:

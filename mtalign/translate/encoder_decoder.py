@@ -10,7 +10,7 @@ from mtalign.record import Origin
 from mtalign.translate.batching import plan_batches, run_batches
 from mtalign.translate.codec import Codec, CodecEngine, Coding
 from mtalign.translate.decode import TOP_K, noise_source
-from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, check_decoding
+from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, Profile, check_decoding
 from mtalign.translate.options import Search, TransformersOptions
 
 if TYPE_CHECKING:
@@ -23,25 +23,18 @@ _SCORED_LOGITS = 64_000_000
 class EncoderDecoderEngine(CodecEngine):
     """The n-best hypotheses are the best beams, or samples; either way scored by the model itself."""
 
-    def __init__(
-        self, model: Any, tokenizer: Any, origin: Origin, signature: str, options: TransformersOptions
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, profile: Profile, options: TransformersOptions) -> None:
         # A checkpoint may force its end token at the length limit, which would hide that the output was
         # cut. Both settings are taken away at the source: generate() fills gaps from here.
         model.generation_config.forced_eos_token_id = None
         model.generation_config.max_length = None
         self._model = model
         self._tokenizer = tokenizer
-        self._codec = Codec(tokenizer, model.config, str(origin.model))
+        self._codec = Codec(tokenizer, model.config, str(profile.origin.model))
         self._options = options
-        self.origin = origin
-        self.capabilities = Capabilities(beam=not options.sample, n_best=True, no_repeat=True, score=True)
-        sampled = f"|sample:{options.temperature}/{options.seed}" if options.sample else ""
-        self.signature = (
-            f"{signature}|beams:{options.search(Decoding()).beams}|candidates:{options.candidates}{sampled}"
-            f"|no-repeat:{options.no_repeat}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
-            f"|batching:{options.batching}"
-        )
+        self.origin = profile.origin
+        self.signature = profile.signature
+        self.capabilities = profile.capabilities
 
     def translate(
         self,
@@ -201,3 +194,15 @@ class EncoderDecoderEngine(CodecEngine):
             ).logits.float()
             parts.append(logits.log_softmax(-1).gather(2, sequences[part, 1:, None])[..., 0])
         return torch.cat(parts)
+
+
+def encoder_decoder_profile(origin: Origin, signature: str, options: TransformersOptions) -> Profile:
+    """Return the profile of an engine, given the part of its signature that is about model and machine."""
+    sampled = f"|sample:{options.temperature}/{options.seed}" if options.sample else ""
+    decoding = (
+        f"beams:{options.search(Decoding()).beams}|candidates:{options.candidates}{sampled}"
+        f"|no-repeat:{options.no_repeat}|ratio:{options.max_ratio}|batch:{options.batch_tokens}"
+        f"|batching:{options.batching}"
+    )
+    capabilities = Capabilities(beam=not options.sample, n_best=True, no_repeat=True, score=True)
+    return Profile(origin, f"{signature}|{decoding}", capabilities)

@@ -61,6 +61,15 @@ class Capabilities:
     context: bool = False
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What an engine says of itself, which is known before its model is loaded (see `Engine`)."""
+
+    origin: Origin
+    signature: str
+    capabilities: Capabilities
+
+
 class Engine(Protocol):
     """Translates sentences one by one in meaning, in batches in practice.
 

@@ -1,7 +1,8 @@
 """Prompts for causal language models: a few examples to continue, or a chat instruction.
 
-The examples are fixed and were written for this project. One sentence in, one sentence out; the chat
-instruction may show what stood before it.
+The examples are fixed and were written for this project. One sentence in, one sentence out; what stood
+before it may be shown: to a chat model with the instruction, to a base model after examples that show it too,
+so that it learns from them not to translate it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from importlib.resources import files
 
 from mtalign.errors import ConfigError
 from mtalign.languages import language
+
+# No language's own word, as it labels what no translation follows.
+_BEFORE = "[…]"
 
 
 @cache
@@ -29,12 +33,14 @@ def examples() -> tuple[dict[str, str], ...]:
 @cache
 def prompt_version() -> str:
     """Return six hexadecimal digits that change with the wording of the prompts."""
-    wording = [_data(), few_shot_tail("?", "ko"), chat_instruction("?", "en", "ko", "!")]
+    wording = [_data(), few_shot_tail("?", "en", "ko", "!"), chat_instruction("?", "en", "ko", "!")]
     return hashlib.sha256("\0".join(wording).encode()).hexdigest()[:6]
 
 
-def few_shot_stem(source: str, target: str) -> str:
+def few_shot_stem(source: str, target: str, *, shown: bool = False) -> str:
     """Return the part of a few-shot prompt that all sentences of a language pair share.
+
+    `shown`: the examples, like the sentence then, come with what stood before them.
 
     Raises:
         ConfigError: the examples do not cover one of the languages.
@@ -45,16 +51,27 @@ def few_shot_stem(source: str, target: str) -> str:
             f"no few-shot examples in {', '.join(sorted(missing))}; there are some in "
             f"{', '.join(sorted(known))} (mtalign/translate/few_shot.json), or set prompt: chat"
         )
+    contexts = json.loads(_data())["contexts"] if shown else [{source: ""}] * len(examples())
     shots = (
-        f"{_label(source)}: {example[source]}\n{_label(target)}: {example[target]}\n\n"
-        for example in examples()
+        f"{_before(context[source])}{_label(source)}: {example[source]}\n"
+        f"{_label(target)}: {example[target]}\n\n"
+        for example, context in zip(examples(), contexts, strict=True)
     )
-    return "".join(shots) + f"{_label(source)}:"
+    return "".join(shots) + (f"{_BEFORE}:" if shown else f"{_label(source)}:")
 
 
-def few_shot_tail(sentence: str, target: str) -> str:
-    """Return what follows the stem for one sentence; the translation is the rest of the last line."""
+def few_shot_tail(sentence: str, source: str, target: str, context: str = "") -> str:
+    """Return what follows the stem for one sentence; the translation is the rest of the last line.
+
+    With a `context`, the sentences before, it follows the stem whose examples show them.
+    """
+    if context:
+        return f" {context}\n{_label(source)}: {sentence}\n{_label(target)}:"
     return f" {sentence}\n{_label(target)}:"
+
+
+def _before(context: str) -> str:
+    return f"{_BEFORE}: {context}\n" if context else ""
 
 
 def _label(code: str) -> str:

@@ -65,7 +65,6 @@ def translate_sentences(
         ConfigError: the engine does not translate between these languages.
         StoreError: the memory cannot be used.
     """
-    translator.check(source, target)
     lines = [
         Sentence(one_line(sentence), one_line(context))
         for sentence, context in zip(sentences, contexts or [""] * len(sentences), strict=True)
@@ -76,6 +75,8 @@ def translate_sentences(
     if memory:
         known |= memory.find(wanted, source, target, translator.signature)
         wanted = [line for line in wanted if line not in known]
+    if wanted:
+        translator.check(source, target)
     made = _translate(wanted, source, target, translator)
     if memory:
         memory.add(made.items(), source, target, translator.signature)

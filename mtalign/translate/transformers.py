@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mtalign.device import choose_device
 from mtalign.errors import ConfigError
 from mtalign.record import Origin
-from mtalign.translate.causal import CausalEngine
+from mtalign.translate.causal import CausalEngine, causal_profile
 from mtalign.translate.checkpoint import load_config, load_model, load_tokenizer
-from mtalign.translate.encoder_decoder import EncoderDecoderEngine
-from mtalign.translate.engine import Engine
+from mtalign.translate.encoder_decoder import EncoderDecoderEngine, encoder_decoder_profile
+from mtalign.translate.engine import Engine, Profile
 from mtalign.translate.options import TransformersOptions
 
 if TYPE_CHECKING:
@@ -32,17 +33,36 @@ def load_engine(files: ModelFiles, options: TransformersOptions) -> Engine:
         ModelUnavailable: a part of the checkpoint is missing, cannot be read or is not sound.
         ConfigError: the options do not fit the kind of model.
     """
-    import torch
     import transformers
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = _dtype(options, device)
+    device, dtype = _place(options)
     config = load_config(files)
     tokenizer = load_tokenizer(files)
     kind = (
         transformers.AutoModelForSeq2SeqLM if config.is_encoder_decoder else transformers.AutoModelForCausalLM
     )
     model = load_model(files, kind, dtype).to(device)
+    made = profile(files, options)
+    if config.is_encoder_decoder:
+        if options.prompt is not None:
+            raise ConfigError(
+                f"model {files.name!r} is an encoder-decoder model and takes no prompt; "
+                f"remove prompt: {options.prompt}"
+            )
+        return EncoderDecoderEngine(model, tokenizer, made, options)
+    return CausalEngine(model, tokenizer, made, options)
+
+
+def profile(files: ModelFiles, options: TransformersOptions) -> Profile:
+    """Return what the engine of a checkpoint says of itself, without loading its weights.
+
+    Raises:
+        ModelUnavailable: the checkpoint's configuration cannot be read.
+    """
+    import torch
+    import transformers
+
+    device, dtype = _place(options)
     signature = "|".join(
         [
             f"transformers:{transformers.__version__}",
@@ -53,20 +73,15 @@ def load_engine(files: ModelFiles, options: TransformersOptions) -> Engine:
         ]
     )
     origin = Origin("machine", "transformers", files.name, files.license, files.demo)
-    if config.is_encoder_decoder:
-        if options.prompt is not None:
-            raise ConfigError(
-                f"model {files.name!r} is an encoder-decoder model and takes no prompt; "
-                f"remove prompt: {options.prompt}"
-            )
-        return EncoderDecoderEngine(model, tokenizer, origin, signature, options)
-    return CausalEngine(model, tokenizer, origin, signature, options)
+    kind = encoder_decoder_profile if load_config(files).is_encoder_decoder else causal_profile
+    return kind(origin, signature, options)
 
 
-def _dtype(options: TransformersOptions, device: torch.device) -> torch.dtype:
+def _place(options: TransformersOptions) -> tuple[torch.device, torch.dtype]:
+    """Return where the model runs, and in which number format."""
     import torch
 
+    device = choose_device()
     if options.dtype == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    chosen: torch.dtype = getattr(torch, options.dtype)
-    return chosen
+        return device, torch.float32 if device.type == "cpu" else torch.bfloat16
+    return device, getattr(torch, options.dtype)

@@ -175,6 +175,7 @@ function recall() {
   find();
   const at = asked.get("at");
   if (at) goTo(document.getElementById(at));
+  else byId("articles").scrollIntoView();
 }
 
 /** Show a place and put the focus there. @param {HTMLElement | null} place */

@@ -74,16 +74,19 @@ function paintLinks(text, extent, whole) {
       if (!sentences.has(sentence) || (!whole && !isChosen)) continue;
       if (!words.has(word)) {
         const range = rangeOfWord(article, data.source, sentence, from, to);
-        if (range) (isChosen ? strong : colours[words.size % LINK_COLOURS]).push(range);
+        if (range && !isLit(range)) (isChosen ? strong : colours[words.size % LINK_COLOURS]).push(range);
         words.set(word, words.size);
       }
       const range = rangeOfWord(article, other, otherSentence, otherFrom, otherTo);
-      if (range) (isChosen ? strong : colours[(words.get(word) ?? 0) % LINK_COLOURS]).push(range);
+      if (range && !isLit(range)) (isChosen ? strong : colours[(words.get(word) ?? 0) % LINK_COLOURS]).push(range);
     }
   }
   for (const [number, ranges] of colours.entries()) paint(`link${number}`, ranges);
   paint("linked", strong);
 }
+
+/** Whether a range lies in a name that is lit up itself. @param {Range} range */
+const isLit = (range) => Boolean(range.startContainer.parentElement?.closest(".lit"));
 
 /**
  * @param {Element} article

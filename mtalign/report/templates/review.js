@@ -213,6 +213,9 @@ function openPanel(title, content, from) {
     : "What you decide stays in this browser until you download it for: mtalign review RUN --apply reviews.jsonl";
   panel.hidden = false;
   readout.hidden = true;
+  // What is reviewed stays in sight above the panel.
+  const covered = from.getBoundingClientRect().bottom + 40 - panel.getBoundingClientRect().top;
+  if (covered > 0) scrollBy({ top: covered });
 }
 
 function closePanel() {
@@ -317,24 +320,23 @@ function entityBlock(article, lang, number, data) {
   });
   use.dataset.use = lang;
   use.hidden = selected?.lang !== lang;
-  const comment = /** @type {HTMLInputElement} */ (made("input", { type: "text", "aria-label": `Comment on ${heading}`, placeholder: "Comment" }));
-  comment.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !comment.value.trim()) return;
-    event.preventDefault();
-    decide("comment", edges, comment.value.trim());
+  const comment = /** @type {HTMLInputElement} */ (made("input", { type: "text", "aria-label": `Comment on ${heading}`, placeholder: "Comment; Enter keeps it" }));
+  // Enter, or leaving the field: what was written is not lost when the panel is closed.
+  comment.addEventListener("change", () => {
+    if (comment.value.trim()) decide("comment", edges, comment.value.trim());
   });
   const moves = edges
     ? made(
         "span",
         { class: "edges", role: "group", "aria-label": `Edges in ${heading}` },
-        "start ",
+        "Move the start ",
         button("◂", () => nudge("start", -1), "Start one character earlier"),
         button("▸", () => nudge("start", 1), "Start one character later"),
-        " end ",
+        " the end ",
         button("◂", () => nudge("end", -1), "End one character earlier"),
         button("▸", () => nudge("end", 1), "End one character later"),
       )
-    : made("span", { class: "quiet" }, "Select its text in the article to place it.");
+    : made("span", { class: "quiet" }, "Is it there? Select its text in the article.");
   const block = made(
     "fieldset",
     { "data-lang": lang },
@@ -348,7 +350,7 @@ function entityBlock(article, lang, number, data) {
       use,
       undo,
     ),
-    made("p", { class: "actions" }, moves),
+    made("p", { class: "actions" }, moves, ...(edges ? [made("span", { class: "quiet" }, "or select the right text above")] : [])),
     made("p", {}, comment),
   );
   show();
