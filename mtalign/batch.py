@@ -401,7 +401,7 @@ class Worker:
                 if stop():
                     return
                 behind.do(partial(finish, group, self._begin(group)))
-                # If the next article kills this process, this one is not to blame. An engine serves one thread.
+                # If the next article kills this process, this one is not to blame. Engines serve one thread.
                 if block.alone or self._models.evidence_asks_models:
                     behind.wait()
             behind.wait()
