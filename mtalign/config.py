@@ -55,7 +55,13 @@ class EncoderConfig(_Frozen):
     query_prefix: str | None = Field(
         None, description="put before a search query instead, where an encoder tells queries from passages"
     )
-    pooling: Pooling = "mean"
+    pooling: Pooling = Field(
+        "mean",
+        description="how tokens become a vector; `tokens`, for language models, leaves special ones out",
+    )
+    layers: int | None = Field(
+        None, gt=0, description="use the first so many layers alone, as language models want; null: all"
+    )
     dtype: DType = "auto"
     batch_tokens: int = Field(4096, gt=0, description="padded tokens per forward pass")
 

@@ -1,7 +1,8 @@
 """Sentence and token vectors from a Hugging Face encoder.
 
-Any encoder with a fast tokenizer serves (multilingual-e5, LaBSE, XLM-R …). Texts longer than the
-model's window are read in overlapping windows, never cut short. Decoder-only models are not handled.
+Any encoder with a fast tokenizer serves (multilingual-e5, LaBSE, XLM-R …), and so do the lower layers of a
+language model (Gemma …), with `layers` and the pooling `tokens`. Texts longer than the model's window are
+read in overlapping windows, never cut short.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mtalign.device import DType, choose_device, choose_dtype
-from mtalign.errors import ModelUnavailable
+from mtalign.errors import ConfigError, ModelUnavailable
 from mtalign.models import ModelFiles
 from mtalign.windows import batches, forward, split, window_size
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-Pooling = Literal["mean", "cls"]
+# `mean` and `cls` are what encoders were trained with: the mean of all tokens, or the first special one.
+# `tokens` is the mean of the text's own: the first token of a language model is a sink of attention, far from
+# all others.
+Pooling = Literal["mean", "cls", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Encoder:
         prefix: put before every text for sentence vectors (e5 wants `query: `), not for token vectors.
         query_prefix: put before search queries instead, for encoders that tell queries from passages.
         pooling: how token vectors become a sentence vector.
+        layers: use the first so many layers alone; the last ones of a language model predict the next word.
         dtype: `auto` takes bfloat16 where the processor multiplies in it, else float32.
         batch_tokens: padded tokens per forward pass.
     """
@@ -54,6 +59,7 @@ class Encoder:
         prefix: str = "",
         query_prefix: str | None = None,
         pooling: Pooling = "mean",
+        layers: int | None = None,
         dtype: DType = "auto",
         batch_tokens: int = 4096,
     ) -> None:
@@ -77,8 +83,14 @@ class Encoder:
         self._query_prefix = prefix if query_prefix is None else query_prefix
         self._pooling = pooling
         self._batch_tokens = batch_tokens
-        self._window = window_size(self._tokenizer, self._model)
         self._shallow: dict[int, Any] = {}
+        if layers is not None:
+            if not 0 < layers <= self.depth:
+                raise ConfigError(
+                    f"encoder {files.name!r} has {self.depth} layers: layers {layers} is out of range"
+                )
+            self._model, self._shallow = self._first_layers(layers), {}
+        self._window = min(window_size(self._tokenizer, self._model), batch_tokens - 2)
         # One thread chooses among translations while another aligns; neither a fast tokenizer nor the
         # recording of hidden states may be used by two at once.
         self._lock = threading.Lock()
@@ -86,6 +98,7 @@ class Encoder:
         self.signature = (
             f"{files.name}#{files.fingerprint}|prefix:{prefix!r}|pool:{pooling}|dtype:{dtype_name}"
             + ("" if query_prefix is None else f"|query:{query_prefix!r}")
+            + ("" if layers is None else f"|layers:{layers}")
         )
 
     @property
@@ -115,12 +128,22 @@ class Encoder:
         for batch in batches(windows, self._batch_tokens):
             output, mask = forward(self._model, self._tokenizer, batch)
             hidden = output.last_hidden_state
-            pooled = hidden[:, 0] if self._pooling == "cls" else _mean_pool(hidden, mask)
+            pooled = hidden[:, 0] if self._pooling == "cls" else _mean_pool(hidden, self._counted(mask))
             for window, vector in zip(batch, pooled.float().cpu().numpy(), strict=True):
                 # Windows of one text are averaged by their length: what the text's own mean would be.
                 total[window.text] += vector * len(window.ids)
         total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
         return total
+
+    def _counted(self, mask: torch.Tensor) -> torch.Tensor:
+        """Return which tokens count in the mean: all, or the text's own if it has any."""
+        import torch
+
+        if self._pooling != "tokens":
+            return mask
+        own = torch.zeros_like(mask)
+        own[:, 1:-1] = mask[:, 2:]
+        return torch.where(own.any(dim=1, keepdim=True), own, mask)
 
     def token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
         """Return every token's offsets and its vectors in the given layers (0 = embeddings), per text.

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 # read as its libraries are loaded.
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 _KERNELS_KEPT = "16"
+<<<<<<< HEAD
 
+=======
+>>>>>>> main
 # The Russian tagger that comes as a package; any other name is a model's.
 NATASHA = "natasha"
 
@@ -124,6 +127,7 @@ class Models:
             prefix=chosen.prefix,
             query_prefix=chosen.query_prefix,
             pooling=chosen.pooling,
+            layers=chosen.layers,
             dtype=chosen.dtype,
             batch_tokens=chosen.batch_tokens,
         )

@@ -16,7 +16,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -70,32 +69,47 @@ def noisy(vectors: Floats, size: float, seed: int) -> Floats:
 
 
 def neighbours(passages: list[Passage], vectors: Floats) -> None:
-    """Print success and recall over all pairs for weights of the neighbouring sentences."""
+    """Print success and recall for weights of the neighbouring sentences, before and after taking off."""
     langs = np.array([each.lang for each in passages])
+    every = sorted(set(langs.tolist()))
     for weight in (0.0, 0.1, 0.2, 0.3):
         mixed = with_neighbours(passages, vectors, weight)
-        first, recall = [], []
-        for source, target in permutations(sorted(set(langs.tolist())), 2):
-            asked, there = np.flatnonzero(langs == source), np.flatnonzero(langs == target)
-            groups: dict[str, set[int]] = {}
-            for number, place in enumerate(there):
-                groups.setdefault(passages[place].group, set()).add(number)
-            best = np.argsort(-(vectors[asked] @ mixed[there].T), axis=1)[:, :10].tolist()
-            for place, found in zip(asked, best, strict=True):
-                if wanted := groups.get(passages[place].group):
-                    first.append(found[0] in wanted)
-                    recall.append(len(wanted & set(found)) / len(wanted))
-        print(
-            json.dumps(
-                {
-                    "neighbours": weight,
-                    "queries": len(first),
-                    "success@1": round(float(np.mean(first)), 4),
-                    "recall@10": round(float(np.mean(recall)), 4),
-                }
-            ),
-            flush=True,
-        )
+        for off in (False, True):
+            there, asked = without_language(passages, mixed, vectors) if off else (mixed, vectors)
+            scores = asked @ there.T
+            np.fill_diagonal(scores, -1)  # nobody searches for the sentence that he has
+            for what, targets in (("pairs", [[each] for each in every]), ("unfiltered", [every])):
+                found = [success_and_recall(passages, langs, scores, own) for own in targets]
+                first, recall = (np.concatenate([each[n] for each in found]) for n in (0, 1))
+                show(
+                    what,
+                    neighbours=weight,
+                    taken_off=off,
+                    queries=len(first),
+                    **{
+                        "success@1": round(float(first.mean()), 4),
+                        "recall@10": round(float(recall.mean()), 4),
+                    },
+                )
+
+
+def success_and_recall(
+    passages: list[Passage], langs: NDArray[np.str_], scores: Floats, targets: list[str]
+) -> tuple[Floats, Floats]:
+    """Return success@1 and recall@10 of every sentence that has counterparts among the target languages."""
+    among = np.flatnonzero(np.isin(langs, targets))
+    groups: dict[str, set[int]] = {}
+    for place in among.tolist():
+        groups.setdefault(passages[place].group, set()).add(place)
+    first, recall = [], []
+    for place, row in enumerate(scores[:, among]):
+        own = groups.get(passages[place].group, set())
+        wanted = {each for each in own if langs[each] != langs[place]}
+        if wanted and targets != [langs[place]]:
+            best = among[np.argsort(-row)[:10]].tolist()
+            first.append(best[0] in wanted)
+            recall.append(len(wanted & set(best)) / len(wanted))
+    return np.asarray(first, np.float32), np.asarray(recall, np.float32)
 
 
 def pairs(rows: Path, passages: list[Passage], vectors: Floats, asked: int) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from corpus import news
 from typer.testing import CliRunner
 
 from mtalign.cli import app
@@ -15,7 +16,6 @@ from mtalign.formats.articles import SUFFIXES
 from mtalign.formats.export import FORMATS
 from mtalign.formats.features import FEATURES
 from mtalign.store import Writer
-from tests.corpus import news
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
 

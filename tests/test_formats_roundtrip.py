@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from corpus import news
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,6 @@ from mtalign.formats.rows import place_sentences
 from mtalign.formats.tmx import read_tmx
 from mtalign.formats.tsv import read_tsv
 from mtalign.record import Issue, Origin, Projection, Record, pair_key
-from tests.corpus import news
 
 LETTERS = {
     "en": "abcXYZ .,'-#\t=é🙂",
@@ -252,6 +252,32 @@ def test_the_files_of_xliff_together_are_articles_with_all_translations(made: li
     for record, article in zip(made, articles, strict=True):
         for expected, side in zip(record.documents().values(), sides(article), strict=True):
             assert side.sentence_texts() == expected.sentence_texts()
+
+
+def test_xliff_keeps_articles_in_another_source_language_apart(tmp_path: Path) -> None:
+    def made(lang: str, text: str) -> Record:
+        sides = {lang: text, "ko": "평화."}
+        documents = {
+            code: Document(lang, code, each, place_sentences(each, [Span(0, len(each))]))
+            for code, each in sides.items()
+        }
+        return Record(
+            id=lang,
+            source=documents[lang],
+            signature="made|by|hand",
+            targets={"ko": documents["ko"]},
+            origins={"ko": Origin("human")},
+            beads={pair_key(lang, "ko"): (Bead((0,), (0,), 1.0),)},
+            tuples=(Tuple({lang: (0,), "ko": (0,)}, 1.0),),
+            projections={"ko": ()},
+        )
+
+    export(lambda: [made("en", "Peace."), made("ru", "Мир.")], ["xliff"], tmp_path)
+    for name, lang, text in (("articles", "en", "Peace."), ("articles-from-ru", "ru", "Мир.")):
+        (found,) = read_articles([str(tmp_path / "xliff" / f"{name}.ko.xlf")], "en")
+        assert isinstance(found, Found)
+        assert (found.article.source.lang, found.article.source.text) == (lang, text)
+        assert found.article.translations["ko"].text == "평화."
 
 
 @often

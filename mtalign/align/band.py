@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,31 +23,54 @@ _ROWS = 128  # left sentences of a window
 _MARGIN = 32  # right sentences of a window beyond its anchors
 _CELLS = 4_000_000  # what all windows together may hold where anchors are too far apart to say anything
 _DIMENSIONS = 96  # enough to find nearest sentences, a quarter of the work
-_NEAR = 8  # an anchor counts if another one lies within so many sentences on both sides
+_NEAR = 8  # an anchor counts if another one that was looked for lies within so many on both sides
+_SEARCHED = 25_000_000  # pairs of sentences that are compared to find anchors: 5,000 x 5,000
+_FAR = 256  # left sentences between two anchors that say nothing of the way between them
 
-_NARROW_ROWS = 16
-_PAD = 6  # right sentences of a narrow window on either side of the beads
+_NARROW_ROWS = 32
+_PAD = 3  # right sentences on either side of the first beads where others may begin
 
 Pairs = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Columns `first` … `last` - 1 of the rows from `top`.
+
+    In row `top` + i beads begin at `lows[i]` … `highs[i]` - 1. Neither ever goes back, but for rows in
+    which no bead begins: these have both at `first`.
+    """
+
+    top: int
+    first: int
+    last: int
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+
+    @property
+    def bottom(self) -> int:
+        """The row after the last."""
+        return self.top + len(self.lows)
 
 
 @dataclass(frozen=True)
 class Window:
     """Left sentences `top` … `bottom` - 1 against right sentences `first` … `last` - 1.
 
-    `parts` are the stretches of columns where a bead may begin, in order; all of them unless said.
+    Beads begin in the `parts`, which follow each other from left to right.
     """
 
     top: int
     bottom: int
     first: int
     last: int
-    parts: tuple[tuple[int, int], ...] = ()
+    parts: tuple[Part, ...]
 
-    @property
-    def pieces(self) -> tuple[tuple[int, int], ...]:
-        """The stretches of columns where a bead may begin."""
-        return self.parts or ((self.first, self.last),)
+    @classmethod
+    def whole(cls, top: int, bottom: int, first: int, last: int) -> Window:
+        """Return a window in which beads begin everywhere."""
+        rows = bottom - top
+        return cls(top, bottom, first, last, (Part(top, first, last, (first,) * rows, (last,) * rows),))
 
 
 def windows(left: NDArray[np.float32], right: NDArray[np.float32], fixed: Pairs = ()) -> list[Window]:
@@ -62,7 +85,7 @@ def windows(left: NDArray[np.float32], right: NDArray[np.float32], fixed: Pairs 
 
     n, m = len(left), len(right)
     if n * m <= _DENSE:
-        return [Window(0, n, 0, m)]
+        return [Window.whole(0, n, 0, m)]
     anchors = [(-1, -1), *_fitting(_anchors(left, right), fixed), (n, m)]
     rows, columns = np.array(anchors).T
     reach = max(_ROWS, _CELLS // n)
@@ -71,49 +94,53 @@ def windows(left: NDArray[np.float32], right: NDArray[np.float32], fixed: Pairs 
         bottom = min(top + _ROWS, n)
         before = int(np.searchsorted(rows, top, "right")) - 1
         after = int(np.searchsorted(rows, bottom, "left"))
+        first, last = int(columns[before]) - _MARGIN, int(columns[after]) + _MARGIN
+        # Between anchors far apart anything may lie; there the way is taken for a straight one.
         at = np.interp([top, bottom], rows, columns)
-        first = max(columns[before] - _MARGIN, int(at[0]) - reach, 0)
-        last = min(columns[after] + _MARGIN, int(at[1]) + reach, m)
-        found.append(Window(top, bottom, int(first), int(last)))
-    found[0] = Window(0, found[0].bottom, 0, found[0].last)
-    found[-1] = Window(found[-1].top, n, found[-1].first, m)
-    return found
+        if rows[min(before + 1, len(rows) - 1)] - rows[before] > _FAR:
+            first = max(first, int(at[0]) - reach)
+        if rows[after] - rows[after - 1] > _FAR:
+            last = min(last, int(at[1]) + reach)
+        found.append((top, bottom, max(first, 0), min(last, m)))
+    found[0] = (0, found[0][1], 0, found[0][3])
+    found[-1] = (found[-1][0], n, found[-1][2], m)
+    return [Window.whole(*each) for each in found]
 
 
 def around(beads: Iterable[Bead], n: int, m: int) -> list[Window]:
     """Return narrow windows along the beads of n left and m right sentences."""
-    places: list[tuple[int, int]] = [(0, 0)] * n  # the right sentences done before and after each left one
+    places: list[tuple[int, int]] = []  # the right sentences done before and after each left one
     done = 0
     for bead in beads:
-        start, done = done, done + len(bead.right)
-        for i in bead.left:
-            places[i] = (start, done)
-    # Right sentences that stand alone before a left one may join it.
-    for i in range(n):
-        places[i] = (places[i - 1][1] if i else 0, places[i][1])
+        done += len(bead.right)
+        # Right sentences that stand alone before a left one may join it.
+        places += [(places[-1][1] if places else 0, done) for _ in bead.left]
     found: list[Window] = []
     for top in range(0, n, _NARROW_ROWS):
         bottom = min(top + _NARROW_ROWS, n)
-        near = sorted({place for pair in places[top:bottom] for place in pair})
-        parts = _merged([(max(0, at - _PAD), min(m, at + _PAD)) for at in near])
-        found.append(Window(top, bottom, parts[0][0], parts[-1][1], tuple(parts)))
-    found[0] = _widened(found[0], 0, found[0].last)
-    found[-1] = _widened(found[-1], found[-1].first, m)
+        parts = _parts(top, places[top:bottom], m)
+        found.append(Window(top, bottom, parts[0].first, parts[-1].last, parts))
+    found[0] = replace(found[0], first=0)
+    found[-1] = replace(found[-1], last=m)
     return found
 
 
-def _widened(window: Window, first: int, last: int) -> Window:
-    return Window(window.top, window.bottom, first, last, window.pieces)
-
-
-def _merged(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    found = [stretches[0]]
-    for first, last in stretches[1:]:
-        if first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(last, found[-1][1]))
+def _parts(top: int, places: Sequence[tuple[int, int]], m: int) -> tuple[Part, ...]:
+    """Return the columns near to the places of the rows from `top`, what touches in one part."""
+    stretches = [[(max(0, at - _PAD), min(m, at + _PAD + 1)) for at in row] for row in places]
+    merged: list[list[int]] = []
+    for first, last in sorted({each for row in stretches for each in row}):
+        if merged and first <= merged[-1][1]:
+            merged[-1][1] = max(last, merged[-1][1])
         else:
-            found.append((first, last))
-    return found
+            merged.append([first, last])
+    parts = []
+    for first, last in merged:
+        rows = [[each for each in row if first <= each[0] and each[1] <= last] for row in stretches]
+        lows = tuple(min((low for low, _ in row), default=first) for row in rows)
+        highs = tuple(max((high for _, high in row), default=first) for row in rows)
+        parts.append(Part(top, first, last, lows, highs))
+    return tuple(parts)
 
 
 def _fitting(anchors: Pairs, fixed: Pairs) -> list[tuple[int, int]]:
@@ -128,39 +155,42 @@ def _anchors(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[tupl
     """Return the longest rising chain of sentences that are each other's nearest, without lone ones."""
     import numpy as np
 
-    forth, back = nearest(left, right)
-    mutual = [(i, int(j)) for i, j in enumerate(forth) if back[j] == i]
-    chain = np.array(longest_rising(mutual), np.int64).reshape(-1, 2)
-    close = (np.diff(chain, axis=0) <= _NEAR).all(axis=1)
+    chain = np.array(longest_rising(mutual_nearest(left, right)), np.int64).reshape(-1, 2)
+    close = (np.diff(chain, axis=0) <= _NEAR * _stride(len(left), len(right))).all(axis=1)
     kept = np.zeros(len(chain), bool)
     kept[1:] |= close
     kept[:-1] |= close
     return [(int(i), int(j)) for i, j in chain[kept]]
 
 
-def nearest(
-    left: NDArray[np.float32], right: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the nearest right sentence of each left one, and the nearest left of each right one."""
+def _stride(n: int, m: int) -> int:
+    return 1 + n * m // _SEARCHED
+
+
+def mutual_nearest(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Return the sentences that are each other's nearest, by rising left one.
+
+    Of long texts only every few left sentences are looked up, so that the work grows with the length and
+    not with its square; their number is what matters for finding the way.
+    """
     import numpy as np
 
     values, axes = np.linalg.eigh(left.T @ left + right.T @ right)
     main = axes[:, np.argsort(values)[-_DIMENSIONS:]].astype(np.float32)
     short_left, short_right = left @ main, right @ main
-    forth = np.empty(len(left), np.int64)
-    back = np.zeros(len(right), np.int64)
-    best = np.full(len(right), -np.inf, np.float32)
-    columns = np.arange(len(right))
-    step = max(1, _CELLS // len(right))
-    for top in range(0, len(left), step):
-        cosines = short_left[top : top + step] @ short_right.T
-        forth[top : top + step] = cosines.argmax(axis=1)
-        rows = cosines.argmax(axis=0)
-        highest = cosines[rows, columns]
-        better = highest > best
-        best[better] = highest[better]
-        back[better] = rows[better] + top
-    return forth, back
+    rows = np.arange(0, len(left), _stride(len(left), len(right)))
+    forth = _nearest(short_left[rows], short_right)
+    back = _nearest(short_right[forth], short_left)
+    return [(int(i), int(j)) for i, j in zip(rows[back == rows], forth[back == rows], strict=True)]
+
+
+def _nearest(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the number of the nearest of the others for each of some."""
+    import numpy as np
+
+    step = max(1, _CELLS // 4 // len(others))
+    parts = [(some[top : top + step] @ others.T).argmax(axis=1) for top in range(0, len(some), step)]
+    return np.concatenate(parts)
 
 
 def longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:

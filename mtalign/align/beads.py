@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from mtalign.align.anchors import DISAGREEMENT, Anchors
 from mtalign.align.band import Window, around, windows
 from mtalign.align.score import Fits, Texts, score_beads
-from mtalign.align.search import Lattice, Skips, best_beads, slack
-from mtalign.align.side import Run, Side, shorter_tokens
+from mtalign.align.search import Lattice, Skips, best_beads, count_alone, slack
+from mtalign.align.side import Run, Side
 from mtalign.alignment import Bead
 
 if TYPE_CHECKING:
@@ -96,12 +96,7 @@ def align(
 
 def _align(task: _Task) -> tuple[Bead, ...]:
     n, m = len(task.left), len(task.right)
-    if n * m <= _TOKEN_CELLS:
-        near = [Window(0, n, 0, m)]
-    else:
-        near = _near_rough_beads(task)
-        left, right = shorter_tokens(task.left, task.right)
-        task = replace(task, left=left, right=right)
+    near = [Window.whole(0, n, 0, m)] if n * m <= _TOKEN_CELLS else _near_rough_beads(task)
     ours, theirs = Texts(task.left), Texts(task.right)
     fits: Fits = {}
     lattice = _lattice(task, ours, theirs, near, fits)
@@ -253,8 +248,7 @@ def _estimated_skips(task: _Task, lattice: Lattice) -> Skips:
     if task.options.skip is not None:
         return _skips(task, lattice, task.options.skip)
     free = _skips(task, lattice, 0.0)
-    alone = sum(len(b.left) + len(b.right) for b in best_beads(lattice, free) if not b.left or not b.right)
-    share = alone / (len(task.left) + len(task.right))
+    share = count_alone(lattice, free) / (len(task.left) + len(task.right))
     noise = min(max((share - _FAITHFUL) / (_NOISY - _FAITHFUL), 0.0), 1.0)
     return _skips(task, lattice, noise * _NOISY_SKIP) if noise else free
 

@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtalign.align.band import longest_rising, nearest
+from mtalign.align.band import longest_rising, mutual_nearest
 from mtalign.align.side import Side
 
 # The kind of the issue, or of the warning, that says so.
@@ -49,8 +49,7 @@ def reading_order(left: Side, right: Side) -> ReadingOrder:
     """Compare the order of two texts by the vectors of their sentences; order 1 where nothing is near."""
     if not len(left) or not len(right):
         return ReadingOrder(1.0, 0, ())
-    forth, back = nearest(left.vectors, right.vectors)
-    mutual = [(i, int(j)) for i, j in enumerate(forth) if back[j] == i]
+    mutual = mutual_nearest(left.vectors, right.vectors)
     kept = set(longest_rising(mutual))
     crossing = tuple(pair for pair in mutual if pair not in kept)
     return ReadingOrder(_kendall([j for _, j in mutual]), len(mutual), crossing)

@@ -57,6 +57,12 @@ def best_beads(lattice: Lattice, skips: Skips) -> tuple[Bead, ...]:
     return tuple(_beads(lattice, kinds.tolist(), ours.tolist(), theirs.tolist()))
 
 
+def count_alone(lattice: Lattice, skips: Skips) -> int:
+    """Return how many sentences the best path leaves alone."""
+    kinds, _, _ = _path()(*_arguments(lattice, skips))
+    return int((kinds >= len(lattice.moves)).sum())
+
+
 def slack(lattice: Lattice, skips: Skips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how much the best path would lose by using a run of sentences as the side of a bead.
 

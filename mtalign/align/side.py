@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ Run = tuple[int, int]  # how many sentences, and the first of them
 _TOKEN_DEPTH = 2 / 3
 
 _CHUNK = 1024  # sentences whose tokens are held in full precision
-
-_MAIN_AXES = 64  # of the token vectors of a long text
-_SAMPLE = 10_000  # tokens that show the main axes
 
 
 class SentenceEncoder(Protocol):
@@ -125,30 +122,6 @@ def _tokens(sentences: Sequence[str], encoder: SentenceEncoder) -> Tokens:
         centred = unit(part.astype(np.float32) - np.asarray(mean, np.float32))
         parts[number] = np.where(part.any(axis=1, keepdims=True), centred, 0).astype(np.float16)
     return Tokens(np.concatenate(parts), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
-
-
-def shorter_tokens(left: Side, right: Side) -> tuple[Side, Side]:
-    """Return the sides with their tokens in the main axes of both: a sixth of the work of comparing them."""
-    import numpy as np
-
-    if not left.tokens or not right.tokens:
-        return left, right
-    sample = [
-        each.vectors[:: max(1, len(each.vectors) // _SAMPLE)].astype(np.float32)
-        for each in (left.tokens, right.tokens)
-    ]
-    _, axes = np.linalg.eigh(sum(part.T @ part for part in sample))
-    main = axes[:, -_MAIN_AXES:]
-    return _projected(left, left.tokens, main), _projected(right, right.tokens, main)
-
-
-def _projected(side: Side, tokens: Tokens, axes: NDArray[np.float32]) -> Side:
-    import numpy as np
-
-    short = np.empty((len(tokens.vectors), axes.shape[1]), np.float16)
-    for first in range(0, len(short), _SAMPLE):
-        short[first : first + _SAMPLE] = tokens.vectors[first : first + _SAMPLE].astype(np.float32) @ axes
-    return replace(side, tokens=Tokens(short, tokens.starts))
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

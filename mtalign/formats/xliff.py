@@ -121,7 +121,10 @@ def _flatten(element: Any, inline: Counter[str]) -> str:
 
 
 def write(records: Records, out: Path) -> Counter[str]:
-    """Write `articles.ko.xlf` and so on: a `file` per article, a unit with one segment per bead."""
+    """Write `articles.ko.xlf` and so on: a `file` per article, a unit with one segment per bead.
+
+    A file has one source language: articles in another one than the first go to `articles-from-ru.ko.xlf`.
+    """
     from lxml import etree
 
     losses: Counter[str] = Counter()
@@ -132,16 +135,21 @@ def write(records: Records, out: Path) -> Counter[str]:
         return changed
 
     with ExitStack() as stack:
-        files: dict[str, Any] = {}
+        files: dict[tuple[str, str], Any] = {}
+        first = None
         for number, record in enumerate(records(), 1):
+            source = record.source.lang
+            first = first or source
             for lang in record.targets:
-                if lang not in files:
-                    stream = stack.enter_context((out / f"articles.{lang}.xlf").open("wb"))
-                    files[lang] = stack.enter_context(etree.xmlfile(stream, encoding="utf-8"))
-                    files[lang].write_declaration()
-                    attributes = {"version": "2.0", "srcLang": record.source.lang, "trgLang": lang}
-                    stack.enter_context(files[lang].element(f"{{{_NS}}}xliff", attributes, nsmap={None: _NS}))
-                files[lang].write("\n", _file(record, lang, number, clean))
+                if (source, lang) not in files:
+                    name = "articles" if source == first else f"articles-from-{source}"
+                    stream = stack.enter_context((out / f"{name}.{lang}.xlf").open("wb"))
+                    file = stack.enter_context(etree.xmlfile(stream, encoding="utf-8"))
+                    file.write_declaration()
+                    attributes = {"version": "2.0", "srcLang": source, "trgLang": lang}
+                    stack.enter_context(file.element(f"{{{_NS}}}xliff", attributes, nsmap={None: _NS}))
+                    files[source, lang] = file
+                files[source, lang].write("\n", _file(record, lang, number, clean))
     return losses
 
 

@@ -45,6 +45,9 @@ _DEPTH = 100
 # what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
 _TRUSTED = 0.6
 
+# How much less like its name than the best an entity may be that a filter lets through.
+_AS_LIKE = 0.1
+
 # A lexical query takes time in proportion to the passages that have its trigrams: the rarest are asked for,
 # up to this many passages. How rare they are is told by the first passages of the index.
 _READ = 10_000
@@ -251,7 +254,13 @@ class Index:
             )
 
     def _condition(self, filters: Filters) -> str | None:
-        return condition(filters, [self._like(each) for each in filters.entities])
+        return condition(filters, [self._meant(each) for each in filters.entities])
+
+    def _meant(self, name: str) -> list[str]:
+        """Return the ids of the entities that are most like a name; what is somewhat like it is not meant."""
+        found = self._like(name)
+        best = max(found.values(), default=0.0)
+        return [entity for entity, likeness in found.items() if likeness >= best - _AS_LIKE]
 
     def _like(self, name: str) -> dict[str, float]:
         """Return the ids of the entities with a mention like `name`, or the one with this very id."""
