@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 # read as its libraries are loaded.
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 _KERNELS_KEPT = "16"
+<<<<<<< HEAD
+
+=======
+>>>>>>> main
 # The Russian tagger that comes as a package; any other name is a model's.
 NATASHA = "natasha"
 
@@ -153,6 +157,12 @@ class Models:
     def tagger(self) -> Tagger | None:
         """What finds entities in articles that come without any, if a model of its own does."""
         return self._load_tagger(self.config.tagger) if self.config.tagger else None
+
+    @property
+    def evidence_asks_models(self) -> bool:
+        """Whether projection asks models beside the encoder, which unlike that may serve one thread only."""
+        chosen = self.config.evidence
+        return bool(chosen.ner or chosen.score or chosen.markers)
 
     def evidence(self, lang: str) -> list[Evidence]:
         """Return what else than the ranker speaks for spans in a language, as the configuration has it."""

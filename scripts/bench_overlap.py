@@ -1,6 +1,7 @@
 """What it brings that a group is finished while the next one is translated. Figures of docs/scaling.md.
 
-    python scripts/bench_overlap.py [--articles 60] [--sentences 10] [--encoder starter:e5-small] [--only server]
+    python scripts/bench_overlap.py [--articles 60] [--sentences 10] [--encoder starter:e5-small]
+                                    [--only server]
 
 The same articles go through one worker twice with each engine: as mtalign does it, and with every group
 finished before the next one is begun. The engines are a server on the loopback interface that takes its

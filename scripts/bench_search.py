@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,12 +28,16 @@ from numpy.typing import NDArray
 
 from mtalign import search
 from mtalign.encode import Encoder
-from mtalign.evaluate.search import Sentence, evaluate_index, questions
+from mtalign.evaluate.search import Sentence, evaluate_index, questions, score_search
 from mtalign.models import resolve
 from mtalign.search import Passage
 from mtalign.search.build import with_neighbours
 from mtalign.search.common import Language, basis, take_off
-from mtalign.search.query import MODES, Mode
+from mtalign.search.query import MODES, KnownQueries, Mode
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from corpus import NEWS, record  # tests/corpus.py
 
 Floats = NDArray[np.float32]
 
@@ -182,13 +189,15 @@ def without_language(passages: list[Passage], *vectors: Floats) -> list[Floats]:
 
 
 def timed(ask: Callable[[int], object], asked: int) -> dict[str, float]:
-    """Return the milliseconds that questions took."""
+    """Return the milliseconds that questions took, on the clock and of processor time (all threads)."""
     took = []
     for number in range(asked):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         ask(number)
-        took.append((time.perf_counter() - start) * 1000)
-    return {f"p{p}_ms": round(float(np.percentile(took, p)), 1) for p in (50, 95)}
+        took.append(((time.perf_counter() - start) * 1000, (time.process_time() - used) * 1000))
+    wall, processor = (np.percentile(each, (50, 95)) for each in zip(*took, strict=True))
+    names = ("p50_ms", "p95_ms", "processor_p50_ms", "processor_p95_ms")
+    return {name: round(float(each), 1) for name, each in zip(names, [*wall, *processor], strict=True)}
 
 
 def show(what: str, **more: object) -> None:
@@ -256,6 +265,47 @@ def rank(index: search.Index, texts: Sequence[str], mode: Mode, filters: search.
     index.rank(texts[n], mode=mode, filters=filters)
 
 
+def names(news: Path, asked: int) -> None:
+    """Print the scores of names: a mention in one language, and the passages in others that name the same."""
+    records = [record(json.loads(line)) for line in news.read_text(encoding="utf-8").splitlines()]
+    called = {f"{each.id}:{entity.id}": entity.text for each in records for entity in each.source.entities}
+    gold: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    forms: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for passage in chain.from_iterable(search.of_records(records)):
+        for mention in passage.mentions:
+            name = called[f"{passage.article}:{mention.id}"]
+            gold[passage.lang][name].add(passage.id)
+            forms[passage.lang][name].add(mention.text)
+    encoder = Encoder(resolve("starter:e5-small"), prefix="query: ")
+    drawn = np.random.default_rng(0)
+    queries = [
+        (lang, str(name), min(forms[lang][name]))
+        for lang in sorted(forms)
+        for name in drawn.permutation(sorted(forms[lang]))[:asked]
+    ]
+    with TemporaryDirectory() as folder:
+        search.build(search.of_records(records), encoder, Path(folder) / "index")
+        known = KnownQueries(encoder, [text for _, _, text in queries])
+        index = search.open(Path(folder) / "index", known)
+        for mode in MODES:
+            ranked: dict[str, dict[str, list[str]]] = defaultdict(dict)
+            for lang, name, text in queries:
+                for target in sorted(gold):
+                    if gold[target][name]:
+                        filters = search.Filters(langs=(target,))
+                        best = [each for each, _ in index.rank(text, mode=mode, filters=filters)]
+                        ranked[f"{lang}-{target}"][name] = best
+            for pair, answers in sorted(ranked.items()):
+                wanted = gold[pair.split("-")[1]]
+                scores = score_search(answers, {name: wanted[name] for name in answers})
+                rounded = {"success@1": scores.success[1], "recall@10": scores.recall[10], "mrr": scores.mrr}
+                show(
+                    f"names, {mode}, {pair}",
+                    queries=len(answers),
+                    **{k: round(v, 3) for k, v in rounded.items()},
+                )
+
+
 def main() -> None:
     """Print one line of JSON per measurement."""
     parser = argparse.ArgumentParser(
@@ -265,7 +315,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keep the vectors of the real sentences here")
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--parts", nargs="+", default=["neighbours", "pairs", "large"])
+    parser.add_argument("--news", type=Path, default=NEWS, help="articles with linked mentions")
+    parser.add_argument("--parts", nargs="+", default=["neighbours", "pairs", "names", "large"])
     arguments = parser.parse_args()
     passages = [each for article in search.of_rows(arguments.rows) for each in article]
     if arguments.cache and arguments.cache.exists():
@@ -279,6 +330,8 @@ def main() -> None:
         neighbours(passages, vectors)
     if "pairs" in arguments.parts:
         pairs(arguments.rows, passages, vectors, arguments.queries)
+    if "names" in arguments.parts:
+        names(arguments.news, 60)
     if "large" in arguments.parts:
         large(passages, vectors, arguments.passages, arguments.queries)
 

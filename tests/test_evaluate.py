@@ -195,7 +195,7 @@ def test_links_between_other_segmentations_count_character_pairs() -> None:
         (pair("0-0"), pair("0-0; 0-1"), r"pred, row 1: .*twice \[0\]"),
         (pair("0-0"), {"id": "d", "src_lang": "en", "tgt_lang": "ko"}, "no 'beads', 'gold' or 'tuples'"),
         (pair("0-0", src=["Hello."], tgt=["네."]), pair("0-0", src=["Help."], tgt=["네."]), "'p.' where"),
-        (pair("0-0"), {"id": 7}, "pred, row 1: not a usable row"),
+        (pair("0-0"), {"id": [7]}, "pred, row 1: not a usable row"),
         (pair("0-0"), {"id": "d", "beads": {"en": beads("0-0")}}, "'en' is no pair of languages"),
     ],
 )

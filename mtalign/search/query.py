@@ -43,7 +43,7 @@ _DEPTH = 100
 
 # A lexical rank counts as much as the passage has of the query's trigrams, and not at all below this share:
 # what a sentence shares with others by chance would push its translations down (docs/benchmarks-search.md).
-_TRUSTED = 0.6
+_TRUSTED = 0.65
 
 # How much less like its name than the best an entity may be that a filter lets through.
 _AS_LIKE = 0.1
