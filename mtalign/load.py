@@ -44,10 +44,6 @@ if TYPE_CHECKING:
 # read as its libraries are loaded.
 _KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 _KERNELS_KEPT = "16"
-<<<<<<< HEAD
-
-=======
->>>>>>> main
 # The Russian tagger that comes as a package; any other name is a model's.
 NATASHA = "natasha"
 
