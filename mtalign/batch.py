@@ -401,8 +401,9 @@ class Worker:
                 if stop():
                     return
                 behind.do(partial(finish, group, self._begin(group)))
-                if block.alone:
-                    behind.wait()  # if the next article kills this process, this one is not to blame
+                # If the next article kills this process, this one is not to blame. Engines serve one thread.
+                if block.alone or self._models.evidence_asks_models:
+                    behind.wait()
             behind.wait()
             shard.write_rejects(block.rejects(failures))
 

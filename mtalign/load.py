@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from mtalign import __version__
@@ -75,6 +76,7 @@ class Models:
             os.environ.setdefault(name, _KERNELS_KEPT)
         self.config = config
         self._memory_path = memory
+        self._loading = Lock()
         self._files: dict[str, ModelFiles] = {}
         self._engines: dict[tuple[str, str, object], Engine] = {}
         self._translators: dict[TranslatorConfig, Translator] = {}
@@ -118,15 +120,20 @@ class Models:
         from mtalign.encode import Encoder
 
         chosen = self.config.encoder
-        return Encoder(
-            self._find(chosen.model),
-            prefix=chosen.prefix,
-            query_prefix=chosen.query_prefix,
-            pooling=chosen.pooling,
-            layers=chosen.layers,
-            dtype=chosen.dtype,
-            batch_tokens=chosen.batch_tokens,
-        )
+        # One thread may translate while another aligns: the second to come takes what the first has loaded.
+        with self._loading:
+            if "encoder" not in vars(self):
+                vars(self)["encoder"] = Encoder(
+                    self._find(chosen.model),
+                    prefix=chosen.prefix,
+                    query_prefix=chosen.query_prefix,
+                    pooling=chosen.pooling,
+                    layers=chosen.layers,
+                    dtype=chosen.dtype,
+                    batch_tokens=chosen.batch_tokens,
+                )
+            made: Encoder = vars(self)["encoder"]
+            return made
 
     @cached_property
     def vectors(self) -> RememberedVectors:
@@ -146,6 +153,12 @@ class Models:
     def tagger(self) -> Tagger | None:
         """What finds entities in articles that come without any, if a model of its own does."""
         return self._load_tagger(self.config.tagger) if self.config.tagger else None
+
+    @property
+    def evidence_asks_models(self) -> bool:
+        """Whether projection asks models beside the encoder, which unlike that may serve one thread only."""
+        chosen = self.config.evidence
+        return bool(chosen.ner or chosen.score or chosen.markers)
 
     def evidence(self, lang: str) -> list[Evidence]:
         """Return what else than the ranker speaks for spans in a language, as the configuration has it."""

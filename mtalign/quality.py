@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mtalign.project.target import Comparison
 
     Floats = NDArray[np.float64]
+    Floats32 = NDArray[np.float32]
 
 LOW_QUALITY = "low-quality"
 WEIGHTS_PATH = Path(__file__).with_name("quality.json")
@@ -43,6 +44,8 @@ WEIGHTS_PATH = Path(__file__).with_name("quality.json")
 FEATURES = (
     "cosine_over_unrelated",
     "cosine_over_document",
+    "cosine",
+    "cosine_over_nearest",
     "source_linked",
     "target_linked",
     "source_similar",
@@ -51,8 +54,12 @@ FEATURES = (
     "target_weakest",
     "source_gap",
     "target_gap",
+    "source_shared",
+    "target_shared",
     "names_found",
     "names_backed",
+    "weakest_name",
+    "words_ratio",
     "number_mismatch",
     "too_short",
     "too_long",
@@ -60,12 +67,19 @@ FEATURES = (
     "copied",
     "script",
     "repetition",
+    "variety",
+    "quotes",
+    "brackets",
+    "question",
+    "clauses",
     "length",
 )
 
 _LINKED = 0.2
 _LANGUAGE_KINDS = frozenset({"untranslated-copy", "wrong-script", "wrong-language"})
 _SHORT_WORD = 4
+# What stands on one side of a translation stands on the other: quotation marks, brackets, a question.
+_MARKS = ('"“”«»„', "()", "?")
 
 
 @dataclass(frozen=True)
@@ -217,7 +231,11 @@ def _units(task: Task, texts: Sequence[tuple[str, str]]) -> list[tuple[UnitText,
 
 
 def _cosines(texts: Sequence[tuple[str, str]], encoder: SentenceEncoder) -> Floats:
-    """Return how much nearer each pair is than unrelated sentences, and than the document's usual pair."""
+    """Return how near each pair is, from `cosine_over_unrelated` to `cosine_over_nearest`.
+
+    Compared are the document's unrelated sentences, its usual pair, and, last, the sentence that is nearest
+    to either side among those that do not belong to it.
+    """
     import numpy as np
 
     every = list(dict.fromkeys(text for pair in texts for text in pair))
@@ -227,38 +245,58 @@ def _cosines(texts: Sequence[tuple[str, str]], encoder: SentenceEncoder) -> Floa
     cosines = np.asarray(left @ right.T, np.float64)
     own, count = cosines.diagonal(), len(texts)
     if count == 1:
-        return np.full((1, 2), np.nan)
+        return np.array([[np.nan, np.nan, own[0], np.nan]])
     others = (cosines.sum(0) + cosines.sum(1) - 2 * own) / (2 * (count - 1))
-    return np.stack([own - others, own - np.median(own)], axis=1)
+    apart = cosines - 3 * np.eye(count)
+    nearest = np.maximum(apart.max(0), apart.max(1))
+    return np.stack([own - others, own - np.median(own), own, own - nearest], axis=1)
 
 
 def _word_features(source: UnitText, target: UnitText, compared: Comparison) -> list[float]:
-    """Return what the word links say: from `source_linked` to `names_backed`."""
+    """Return what the word links say: from `source_linked` to `words_ratio`."""
     import numpy as np
 
-    found: list[tuple[float, float, float, float, float]] = []
     strength = np.maximum(compared.links, compared.sound)
-    for text, links, similarity, sureness in (
-        (source, compared.links, compared.similarity, strength),
-        (target, compared.links.T, compared.similarity.T, strength.T),
-    ):
-        content = _content(text)
-        if not content or not links.shape[1]:
-            found.append((math.nan, math.nan, math.nan, math.nan, math.nan))
-            continue
-        linked = links[content].max(1) >= _LINKED
-        nearest = np.sort(similarity[content].max(1))
-        names = _names(text)
-        found.append(
-            (
-                float(linked.mean()),
-                float(nearest.mean()),
-                float(nearest[: math.ceil(len(nearest) / 4)].mean()),
-                _longest_gap(linked.tolist()),
-                float(sureness[names].max(1).mean()) if names else math.nan,
-            )
-        )
-    return [side for pair in zip(*found, strict=True) for side in pair]
+    left = _side(source, compared.links, compared.similarity, strength)
+    right = _side(target, compared.links.T, compared.similarity.T, strength.T)
+    names, backed = (_sureness_of_names(*each) for each in ((source, strength), (target, strength.T)))
+    counts = [1 + len(_content(text)) for text in (source, target)]
+    return [
+        *(value for pair in zip(left, right, strict=True) for value in pair),
+        float(names.mean()) if len(names) else math.nan,
+        float(backed.mean()) if len(backed) else math.nan,
+        float(names.min()) if len(names) else math.nan,
+        math.log(counts[1] / counts[0]),
+    ]
+
+
+def _side(
+    text: UnitText, links: Floats32, similarity: Floats32, strength: Floats32
+) -> tuple[float, float, float, float, float]:
+    """Return how well the content words of one side find counterparts: from `linked` to `shared`."""
+    import numpy as np
+
+    content = _content(text)
+    if not content or not links.shape[1]:
+        return (math.nan,) * 5
+    linked = links[content].max(1) >= _LINKED
+    nearest = np.sort(similarity[content].max(1))
+    found = strength[content]
+    theirs = found.argmax(1)[found.max(1) >= _LINKED]
+    return (
+        float(linked.mean()),
+        float(nearest.mean()),
+        float(nearest[: math.ceil(len(nearest) / 4)].mean()),
+        _longest_gap(linked.tolist()),
+        1 - len(set(theirs.tolist())) / len(theirs) if len(theirs) else math.nan,
+    )
+
+
+def _sureness_of_names(text: UnitText, strength: Floats32) -> Floats32:
+    """Return how sure the counterpart of each name is, 0 to 1."""
+    names = _names(text)
+    found: Floats32 = strength[names].max(1) if names and strength.shape[1] else strength[:0].sum(1)
+    return found
 
 
 def _content(text: UnitText) -> list[int]:
@@ -299,8 +337,15 @@ def _text_features(pair: Pair) -> list[float]:
         sum(word in source_words for word in words) / max(1, len(words)),
         script_share(pair.target, script),
         _repeated(words if script != HANGUL else list(pair.target)),
+        len(set(words)) / max(1, len(words)),
+        *(float(any(map(pair.source.count, each)) != any(map(pair.target.count, each))) for each in _MARKS),
+        abs(math.log((1 + _clause_marks(pair.target)) / (1 + _clause_marks(pair.source)))),
         math.log(len(pair.source)),
     ]
+
+
+def _clause_marks(text: str) -> int:
+    return sum(map(text.count, ",;:"))
 
 
 def _repeated(words: Sequence[str]) -> float:

@@ -319,13 +319,18 @@ class WatchedEngine:
     def __init__(self, engine: Any, before: Callable[[], None]) -> None:
         self._engine = engine
         self._before = before
+        self._busy = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
     def translate(self, *args: Any, **options: Any) -> Any:
-        self._before()
-        return self._engine.translate(*args, **options)
+        assert self._busy.acquire(blocking=False), "an engine serves one thread"
+        try:
+            self._before()
+            return self._engine.translate(*args, **options)
+        finally:
+            self._busy.release()
 
 
 def test_a_group_is_finished_while_the_next_one_is_translated(
@@ -348,6 +353,12 @@ def test_a_group_is_finished_while_the_next_one_is_translated(
     assert counts(work.start(ROWS, tell=tell)) == (12, 0, 0)
     assert max(ahead) == 1, "no more than one group waits to be finished"
     assert work.bytes() == expected
+
+
+def test_an_engine_that_projection_asks_too_is_never_asked_twice_at_once(work: Batch, config: Config) -> None:
+    row = {**config.model_dump(), "evidence": {"markers": 1.0}}
+    work.models = WatchedModels(Config.model_validate(row), lambda: None)
+    assert counts(work.start(ROWS[:5])) == (5, 0, 0)
 
 
 def test_an_article_in_a_language_that_the_translator_does_not_know_costs_only_itself(work: Batch) -> None:

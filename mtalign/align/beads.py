@@ -11,6 +11,7 @@ a tenth of the work of reading all, and the same beads.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,10 +39,11 @@ _ROUGH_LARGEST = 3  # sentences of a first bead: it only says where to look agai
 # A run is read as text if the best path loses no more by using it, in units of the median best 1-1 score.
 _CLOSE = 0.5
 
-# A faithful translation leaves up to one sentence in twelve without a partner. Where one in six stays alone
-# though that scores nothing, the texts are noisy, and a sentence left alone scores this much.
-_FAITHFUL = 0.08
-_NOISY = 0.16
+# The share of its sentences that a faithful translation leaves without a partner, and that of a noisy one.
+# Texts are taken for noisy where the second makes it likelier that as many sentences stay alone at no gain;
+# a sentence left alone then scores so much.
+_FAITHFUL = 1 / 20
+_NOISY = 1 / 4
 _NOISY_SKIP = 0.2
 
 
@@ -244,13 +246,19 @@ def _skips(task: _Task, lattice: Lattice, skip: float) -> Skips:
 
 
 def _estimated_skips(task: _Task, lattice: Lattice) -> Skips:
-    """Take the skip score that was set, or let the sentences that stay alone at no gain tell the noise."""
+    """Take the skip score that was set, or let the sentences that stay alone tell the noise."""
     if task.options.skip is not None:
         return _skips(task, lattice, task.options.skip)
     free = _skips(task, lattice, 0.0)
-    share = count_alone(lattice, free) / (len(task.left) + len(task.right))
-    noise = min(max((share - _FAITHFUL) / (_NOISY - _FAITHFUL), 0.0), 1.0)
-    return _skips(task, lattice, noise * _NOISY_SKIP) if noise else free
+    alone = count_alone(lattice, free)
+    noisy = _are_noisy(alone, len(task.left) + len(task.right))
+    return _skips(task, lattice, _NOISY_SKIP) if noisy else free
+
+
+def _are_noisy(alone: int, count: int) -> bool:
+    """Say which binomial makes it likelier that of `count` sentences `alone` stay alone."""
+    odds = alone * math.log(_NOISY / _FAITHFUL) + (count - alone) * math.log((1 - _NOISY) / (1 - _FAITHFUL))
+    return odds > 0
 
 
 def _runs_to_read(task: _Task, lattice: Lattice, skips: Skips) -> tuple[list[Run], list[Run]]:

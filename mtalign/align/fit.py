@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _HUBS = 4
 _ROWS = 3  # sentences whose tokens are compared at once, with all the sentences that one of them wants
 
+_TOKENS = 1024  # of those sentences at once: a sentence may be as long as a book
+
 
 @dataclass(frozen=True)
 class Area:
@@ -109,14 +111,16 @@ def _matches(left: Tokens, right: Tokens, area: Area) -> tuple[_Matches, _Matche
         lows[first:last], highs[first:last] = low, high
         right_lows[low:high] = np.minimum(right_lows[low:high], first)
         right_highs[low:high] = last
-        tokens, other_tokens = slice(starts[first], starts[last]), slice(others[low], others[high])
-        _best_by_sentence()(
-            rows[tokens] @ columns[other_tokens].T,
-            starts[first : last + 1] - starts[first],
-            others[low : high + 1] - others[low],
-            left_best[tokens, low:high],
-            right_best[first:last, other_tokens],
-        )
+        other_tokens = slice(others[low], others[high])
+        for start in range(starts[first], starts[last], _TOKENS):
+            tokens = slice(start, min(start + _TOKENS, starts[last]))
+            _best_by_sentence()(
+                rows[tokens] @ columns[other_tokens].T,
+                np.clip(starts[first : last + 1], tokens.start, tokens.stop) - start,
+                others[low : high + 1] - others[low],
+                left_best[tokens, low:high],
+                right_best[first:last, other_tokens],
+            )
     return (
         _Matches(left_best, starts, lows, highs),
         _Matches(

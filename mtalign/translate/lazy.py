@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from threading import Lock
 
 from mtalign.errors import ModelUnavailable
 from mtalign.translate.engine import Decoding, Engine, Hypothesis, Profile
@@ -18,15 +18,23 @@ class LazyEngine:
         self.signature = profile.signature
         self.capabilities = profile.capabilities
         self._load = load
+        self._loaded: Engine | None = None
+        # One thread may translate while another scores.
+        self._loading = Lock()
 
     @property
     def is_loaded(self) -> bool:
         """Whether the model is in memory."""
-        return "_engine" in vars(self)
+        return self._loaded is not None
 
-    @cached_property
+    @property
     def _engine(self) -> Engine:
-        engine = self._load()
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._checked(self._load())
+            return self._loaded
+
+    def _checked(self, engine: Engine) -> Engine:
         if engine.signature != self.signature:
             # Or what it makes would be remembered as another engine's.
             raise ModelUnavailable(
