@@ -27,7 +27,7 @@ _NEAR = 8  # an anchor counts if another one that was looked for lies within so 
 _SEARCHED = 25_000_000  # pairs of sentences that are compared to find anchors: 5,000 x 5,000
 _FAR = 256  # left sentences between two anchors that say nothing of the way between them
 
-_NARROW_ROWS = 32
+_NARROW_ROWS = 128
 _PAD = 3  # right sentences on either side of the first beads where others may begin
 
 Pairs = Sequence[tuple[int, int]]
