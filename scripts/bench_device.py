@@ -19,6 +19,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from bench_translate import make_model
+
 ROOT = Path(__file__).parents[1]
 _OUTPUT_TOKENS = 32
 # Name: layers, width. The vocabulary is left small, since an encoder only looks vectors up in it.
@@ -54,9 +56,9 @@ def main() -> None:
             make_encoder(folder, sentences, *sizes)
             for dtype in ("float32", "bfloat16"):
                 report(name, dtype, encoder(folder, dtype, arguments.batch_tokens), sentences)
-        for number, (name, shape) in enumerate(_TRANSLATORS.items()):
+        for number, (name, (layers, width, vocabulary)) in enumerate(_TRANSLATORS.items()):
             folder = Path(scratch) / f"translator{number}"
-            make_translator(folder, sentences, *shape)
+            make_model(folder, arguments.corpus, layers=layers, width=width, vocabulary=vocabulary)
             for dtype in ("float32", "bfloat16"):
                 report(name, dtype, translator(folder, dtype, arguments.batch_tokens), sentences)
 
@@ -126,54 +128,6 @@ def make_encoder(folder: Path, sentences: Sequence[str], layers: int, width: int
     )
     torch.manual_seed(0)
     BertModel(config).eval().save_pretrained(folder)
-
-
-def make_translator(folder: Path, sentences: Sequence[str], layers: int, width: int, vocabulary: int) -> None:
-    """Write a Marian with random weights that never ends an output, and a tokenizer of the sentences."""
-    import sentencepiece
-    import torch
-    from transformers import MarianConfig, MarianMTModel, MarianTokenizer
-
-    folder.mkdir()
-    model_file, vocabulary_file = folder / "source.spm", folder / "vocabulary.json"
-    with model_file.open("wb") as file:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sentences),
-            model_writer=file,
-            vocab_size=2000,
-            hard_vocab_limit=False,
-            minloglevel=2,
-        )
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(model_file))
-    pieces = [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
-    more = [f"unused{i}" for i in range(vocabulary - len(pieces) - 3)]
-    tokens = ["</s>", "<unk>", *pieces, *more, "<pad>"]
-    vocabulary_file.write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
-    tokenizer = MarianTokenizer(
-        str(model_file), str(model_file), str(vocabulary_file), source_lang="en", target_lang="ru"
-    )
-    pad = tokenizer.pad_token_id
-    config = MarianConfig(
-        vocab_size=len(tokens),
-        d_model=width,
-        encoder_layers=layers,
-        decoder_layers=layers,
-        encoder_attention_heads=width // 64,
-        decoder_attention_heads=width // 64,
-        encoder_ffn_dim=4 * width,
-        decoder_ffn_dim=4 * width,
-        max_position_embeddings=512,
-        scale_embedding=True,
-        pad_token_id=pad,
-        decoder_start_token_id=pad,
-        eos_token_id=0,
-        forced_eos_token_id=0,
-    )
-    torch.manual_seed(0)
-    model = MarianMTModel(config).eval()
-    model.final_logits_bias[0, [0, pad]] = -1e4  # never the end, never padding
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -140,8 +140,13 @@ def first_sentences(documents: Sequence[Document], count: int) -> list[Document]
     return chosen
 
 
-def make_model(folder: Path, corpus: Path) -> None:
-    """Write a Marian with random weights and a tokenizer trained on the corpus, filled up with names."""
+def make_model(
+    folder: Path, corpus: Path, *, layers: int = 6, width: int = 512, vocabulary: int = _VOCABULARY
+) -> None:
+    """Write a Marian with random weights and a tokenizer trained on the corpus, filled up with names.
+
+    `layers` are those of either side, `width` is that of a token's vector.
+    """
     import sentencepiece
     import torch
     from transformers import MarianConfig, MarianMTModel, MarianTokenizer
@@ -161,21 +166,21 @@ def make_model(folder: Path, corpus: Path) -> None:
         processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / f"{lang}.spm"))
         pieces[lang] = [processor.id_to_piece(i) for i in range(3, processor.get_piece_size())]
     known = ["</s>", "<unk>", *dict.fromkeys([*pieces["ru"], *pieces["en"]])]
-    tokens = [*known, *(f"unused{i}" for i in range(_VOCABULARY - len(known) - 1)), "<pad>"]
-    vocabulary = folder / "vocabulary.json"
-    vocabulary.write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
+    tokens = [*known, *(f"unused{i}" for i in range(vocabulary - len(known) - 1)), "<pad>"]
+    vocabulary_file = folder / "vocabulary.json"
+    vocabulary_file.write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
     spm = [str(folder / f"{lang}.spm") for lang in ("en", "ru")]
-    tokenizer = MarianTokenizer(*spm, str(vocabulary), source_lang="en", target_lang="ru")
+    tokenizer = MarianTokenizer(*spm, str(vocabulary_file), source_lang="en", target_lang="ru")
     pad = tokenizer.pad_token_id
     config = MarianConfig(
         vocab_size=len(tokens),
-        d_model=512,
-        encoder_layers=6,
-        decoder_layers=6,
-        encoder_attention_heads=8,
-        decoder_attention_heads=8,
-        encoder_ffn_dim=2048,
-        decoder_ffn_dim=2048,
+        d_model=width,
+        encoder_layers=layers,
+        decoder_layers=layers,
+        encoder_attention_heads=width // 64,
+        decoder_attention_heads=width // 64,
+        encoder_ffn_dim=4 * width,
+        decoder_ffn_dim=4 * width,
         max_position_embeddings=512,
         scale_embedding=True,
         pad_token_id=pad,
