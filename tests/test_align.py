@@ -78,6 +78,12 @@ def test_an_insertion_stands_alone(encoder: Encoder) -> None:
     assert both(encoder, ENGLISH, right) == "0-0; 1-1; -2; 2-3; 3-4; 4-5; 5-6"
 
 
+def test_a_sentence_finds_its_own_among_fifty_others(encoder: Encoder) -> None:
+    others = [f"Рядок {number} про погоду й дороги." for number in range(50)]
+    beads = both(encoder, ENGLISH[:1], [*UKRAINIAN[:1], *others])
+    assert beads.startswith("0-0; -1; -2")
+
+
 def test_identical_texts(encoder: Encoder) -> None:
     assert both(encoder, ENGLISH, ENGLISH) == "0-0; 1-1; 2-2; 3-3; 4-4; 5-5"
 

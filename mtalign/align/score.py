@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _HUBS = 4
 _COVERAGE = 3.0
 _LENGTH_SPREAD = 0.8  # of the logarithm of the length ratio; translations of sentences spread by 0.2 to 0.4
+_MANY = 3  # times the sentences of the other side: more than usual beads can hold
 _ENOUGH = 16  # sentences from which on margins count in full
 _AFTER = 1  # sentences behind those where a bead may begin that its tokens are compared with
 
@@ -153,7 +154,13 @@ def _score_part(
 
 
 def _ratio(left: Side, right: Side) -> float:
-    """Return what turns right lengths into left ones."""
+    """Return what turns right lengths into left ones.
+
+    It is the ratio of the whole texts; but where one has so many more sentences that most must stay alone,
+    the ratio of two usual sentences.
+    """
+    if max(len(left), len(right)) > _MANY * min(len(left), len(right)):
+        return float(left.sizes.mean() / max(right.sizes.mean(), 1.0))
     return float(left.sizes.sum() / max(right.sizes.sum(), 1.0))
 
 
