@@ -158,7 +158,8 @@ class Encoder:
     def _token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
         import numpy as np
 
-        model = self._first_layers(max(layers))
+        # A model without layers reports no hidden states, not even those of its embeddings.
+        model = self._first_layers(max(1, *layers))
         coded = self._tokenizer(
             list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )

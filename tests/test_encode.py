@@ -59,6 +59,15 @@ def test_tokens_have_offsets_into_the_raw_text(encoder: Encoder) -> None:
     assert tokens.offsets.max() <= len(text)
 
 
+def test_static_vectors_do_not_depend_on_what_stands_around(encoder: Encoder) -> None:
+    alone, beside = encoder.token_vectors(["Київ", "Київ і Львів"], [0])
+    context, moved = encoder.token_vectors(["Київ", "Київ і Львів"], [4])
+    word = len(alone.offsets)
+    # Places are embedded too, so it is the first word that is compared.
+    assert np.allclose(alone.vectors[0], beside.vectors[0, :word], atol=1e-3)
+    assert not np.allclose(context.vectors[0], moved.vectors[0, :word], atol=1e-2)
+
+
 def test_every_token_of_a_long_text_has_a_vector(encoder: Encoder) -> None:
     text = "Слово за словом. " * 400
     (tokens,) = encoder.token_vectors([text], [6])
