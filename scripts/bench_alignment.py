@@ -308,9 +308,9 @@ def encoders(rows: Sequence[JsonRow], encoder: Encoder, whole: Remembering) -> N
     gemma = Encoder(resolve("starter:gemma-3-270m"), layers=12, pooling="tokens")
     names = {
         "e5-small": whole,
-        "the first 12 layers of Gemma 3 270M": Remembering(gemma),
-        f"its first {half} layers, mean of the tokens": Remembering(Cut(encoder, half)),
-        "its word embeddings alone (static)": Remembering(Cut(encoder, 0)),
+        "the first 12 layers of Gemma 3 270M, mean of the tokens": Remembering(gemma),
+        f"the first {half} layers of e5-small, mean of the tokens": Remembering(Cut(encoder, half)),
+        "the word embeddings of e5-small alone (static)": Remembering(Cut(encoder, 0)),
     }
     heading("encoder", *pair_names(rows))
     for name, each in names.items():
