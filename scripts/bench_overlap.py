@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import bench_translate
 import toys
-from checkpoints import english
 from loopback import chat_server
 
 from mtalign import batch
@@ -37,6 +36,7 @@ from mtalign.load import Models
 from mtalign.runners.local import InProcess
 from mtalign.store import claim
 
+_NEWS = Path(__file__).resolve().parents[1] / "tests" / "data" / "news.jsonl"
 TOGETHER = 3_000
 
 
@@ -116,7 +116,7 @@ def main() -> None:
                 compare(f"server, {rate:g} sentences/s", engine, options.encoder, inputs, folder)
         if options.only == "server":
             return
-        bench_translate.make_model(folder / "marian", english(200))
+        bench_translate.make_model(folder / "marian", _NEWS)
         for workers in (1, len(os.sched_getaffinity(0))):
             local = {
                 "engine": "ctranslate2",
