@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import chromium, quiet_page
 from msgspec.structs import replace
+from serving import serving
 from summit import links, summit, written
 from typer.testing import CliRunner
 
@@ -22,26 +21,12 @@ from mtalign.report import write
 from mtalign.report.article import article_view
 from mtalign.report.find import find_entry
 from mtalign.report.page import Shown
-from mtalign.report.serve import ReportServer
 from mtalign.report.write import write_report
 from mtalign.review import REVIEWS, read_file, read_reviews, reviewed
 from mtalign.store import Run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-
-@contextmanager
-def serving(run: Run) -> Iterator[ReportServer]:
-    with ReportServer(run, "Summit") as server:
-        server.wait()
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 LANGS = ("en", "ko", "uk", "ru")

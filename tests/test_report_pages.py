@@ -9,15 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
 from corpus import news
 from msgspec.structs import replace
+from serving import serving
 from summit import links, summit, written
 from typer.testing import CliRunner
 
@@ -148,19 +147,6 @@ def test_word_links_join_words_of_the_texts_and_follow_them(tmp_path: Path, enco
 
 
 # --- Served ---
-
-
-@contextmanager
-def serving(run: Run) -> Iterator[ReportServer]:
-    with ReportServer(run, "Summit") as server:
-        server.wait()
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def ask(

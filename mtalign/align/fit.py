@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_HUBS = 4
+HUBS = 4  # best cosines on the other side whose mean says how much at home something is everywhere
 _ROWS = 3  # sentences whose tokens are compared at once, with all the sentences that one of them wants
 
 _TOKENS = 1024  # of those sentences at once: a sentence may be as long as a book
@@ -75,7 +75,7 @@ def fit(left: Tokens, right: Tokens, area: Area, moves: Sequence[tuple[int, int]
     largest = max(map(sum, moves))
     from_left, from_right = (
         _fits()(
-            _sums()(each.best, each.starts, each.lows, each.highs, largest - 1, np.empty(_HUBS, np.float32)),
+            _sums()(each.best, each.starts, each.lows, each.highs, largest - 1, np.empty(HUBS, np.float32)),
             each.starts,
             tokens.starts[-1] / (len(tokens.starts) - 1),
             largest,

@@ -20,14 +20,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mtalign.align.band import Part, Window
-from mtalign.align.fit import Area, compiled_mean_of_best, fit
+from mtalign.align.fit import HUBS, Area, compiled_mean_of_best, fit
 from mtalign.align.side import Run, Side, unit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_HUBS = 4
 _COVERAGE = 3.0
 _LENGTH_SPREAD = 0.8  # of the logarithm of the length ratio; translations of sentences spread by 0.2 to 0.4
 _MANY = 3  # times the sentences of the other side: more than usual beads can hold
@@ -114,8 +113,8 @@ def _score_part(
         for rows, columns in {*moves, *((rows, 1) for rows in ours), *((1, columns) for columns in theirs)}
     }
     # A run near to everything is worth less than one near to a few (CSLS, Conneau et al. 2018).
-    left_hubs = {rows: _hubs()(cosines[rows, 1], _HUBS) for rows in ours}
-    right_hubs = {columns: _hubs()(cosines[1, columns].T, _HUBS) for columns in theirs}
+    left_hubs = {rows: _hubs()(cosines[rows, 1], HUBS) for rows in ours}
+    right_hubs = {columns: _hubs()(cosines[1, columns].T, HUBS) for columns in theirs}
     sizes = left.side.sizes[top:bottom], right.side.sizes[first:last] * _ratio(left.side, right.side)
     left_logs = {rows: _log_sizes(sizes[0], rows) for rows in ours}
     right_logs = {columns: _log_sizes(sizes[1], columns) for columns in theirs}
