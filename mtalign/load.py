@@ -181,7 +181,7 @@ class Models:
             engine = self.engine(lang)
             if not engine.capabilities.score:
                 raise ConfigError(f"evidence.score: the engine of {lang!r} cannot score translations")
-            yield EngineScores(engine, chosen.score)
+            yield EngineScores(engine, chosen.score, self.config.project.accept)
         if chosen.markers:
             yield MarkedTranslations(self._translate_plainly, chosen.markers, self.config.project.accept)
 

@@ -1,7 +1,8 @@
 """Measure entity projection: exact spans beside a plain word-alignment baseline, calibration, speed.
 
     python scripts/train_ranker.py --folds folds.json
-    python scripts/bench_projection.py --folds folds.json [--plot docs/reliability.svg] [--list-uner]
+    python scripts/bench_projection.py --folds folds.json [--plot FILE.svg] [--list-uner] [--natasha]
+    python scripts/bench_projection.py --folds folds.json --translator configs/starter.yaml
 
 With `--folds` every article is projected by weights that never saw it; without, by those that come with
 mtalign, which have seen these sets. The baseline takes the target units that the entity's units link to
@@ -11,35 +12,33 @@ best, from the first to the last of them, particles at the end left out. Beads a
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from projection_data import Case, read_cases, read_independent
+from projection_outcomes import ACCEPTED, Hears, Outcome, baselines, outcomes, task_of, verdicts
 from ranker_examples import FOLDS, fold
 
-from mtalign.alignment import Bead
+from mtalign import config
 from mtalign.annotate import natasha_entities
-from mtalign.document import Document, Entity, Sentence, Span
+from mtalign.document import Span
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
 from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
 from mtalign.hmm import StatisticalLinks
+from mtalign.load import Models
 from mtalign.models import resolve
-from mtalign.project.baseline import baseline_span
-from mtalign.project.document import Task, project_documents
-from mtalign.project.evidence import Evidence, TaggedNames
+from mtalign.project.document import project_documents
+from mtalign.project.evidence import EngineScores, Evidence, MarkedTranslations, TaggedNames, marked_words
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
-from mtalign.units import Unit, UnitText, set_aside_aliases, unit_text
+from mtalign.units import Unit, UnitText
 from mtalign.words import Linker, TokenEncoder, links_of
 
 
@@ -60,145 +59,8 @@ class Remembering:
         return [self._known[text] for text in texts]
 
 
-Hears = Callable[[str], Sequence[Evidence]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one mention; `case` and `at` say which sentence it is in and where it begins there."""
-
-    case: str
-    at: int
-    data: str
-    lang: str
-    entity: str
-    gold: tuple[Span, ...]
-    baseline: Span | None
-    found: Span | None
-    confidence: float
-    target: str
-
-    @property
-    def adjudicated(self) -> bool:
-        """Whether the span is right, or a reader found it as right as the gold (uner_adjudication.json)."""
-        return self.right or (self.case, self.at, self.found) in adjudications()
-
-    @property
-    def right_but_for_marks(self) -> bool:
-        """Whether the span is a gold one if marks at the edges of both are left out.
-
-        Some of the gold takes in the full stop, comma or bracket after a name.
-        """
-        if not self.found:
-            return not self.gold
-        return _bare(self.found, self.target) in {_bare(span, self.target) for span in self.gold}
-
-    @property
-    def right(self) -> bool:
-        """Whether the span is exactly a gold one, or there is none where none should be."""
-        return self.found in self.gold if self.found else not self.gold
-
-
-def _bare(span: Span, text: str) -> Span:
-    """Return the span without marks and white space at its edges."""
-    start, end = span.start, span.end
-    while start < end and not text[start].isalnum():
-        start += 1
-    while start < end and not text[end - 1].isalnum():
-        end -= 1
-    return Span(start, end)
-
-
 # Ways to judge a span, and what they are called in the table.
 HOW = {"right": "", "right_but_for_marks": " marks aside", "adjudicated": " adjudicated"}
-
-
-@cache
-def adjudications() -> frozenset[tuple[str, int, Span]]:
-    """Return the spans that differ from the gold and were read as right: sentence, mention's start, span."""
-    read = json.loads(Path(__file__).with_name("uner_adjudication.json").read_text(encoding="utf-8"))
-    return frozenset(
-        (each["id"], each["mention"], Span(*each["span"])) for each in read["verdicts"] if each["right"]
-    )
-
-
-def task_of(cases: Sequence[Case]) -> Task:
-    """Make one document of the cases of an article: each case a sentence on either side, and a bead."""
-    sides = []
-    for texts in ([case.source for case in cases], [case.target for case in cases]):
-        starts = np.cumsum([0, *(len(text) + 2 for text in texts)])
-        sentences = tuple(
-            Sentence(Span(int(at), int(at) + len(text)), n)
-            for n, (at, text) in enumerate(zip(starts, texts, strict=False))
-        )
-        sides.append(("\n\n".join(texts), sentences))
-    entities = [
-        Entity(
-            f"{n}-{mention.entity.id}",
-            mention.entity.span.shift(sentence.span.start),
-            mention.entity.text,
-            mention.entity.label,
-        )
-        for n, (case, sentence) in enumerate(zip(cases, sides[0][1], strict=True))
-        for mention in case.mentions
-    ]
-    source = Document(cases[0].group, "en", *sides[0], tuple(entities))
-    target = Document(cases[0].group, cases[0].lang, *sides[1])
-    return Task(source, target, [Bead((n,), (n,)) for n in range(len(cases))])
-
-
-def outcomes(
-    cases: Sequence[Case],
-    linker: Linker,
-    folds: Sequence[dict[str, Weights]],
-    options: ProjectOptions,
-    evidence: Hears | None = None,
-) -> list[Outcome]:
-    """Project all cases, each article by its fold's weights, with other evidence if given."""
-    found = []
-    for number, weights in enumerate(folds):
-        articles = [
-            list(own)
-            for _, own in groupby(
-                (case for case in cases if fold(case.group) == number),
-                lambda case: (case.data, case.group, case.lang),
-            )
-        ]
-        # Single sentences go in bundles, as rows of `mtalign project` do.
-        for at in range(0, len(articles), 64):
-            bundle = articles[at : at + 64]
-            for own, made in zip(
-                bundle,
-                project_documents(
-                    [task_of(own) for own in bundle], linker.compare, options, weights, evidence
-                ),
-                strict=True,
-            ):
-                by_id = {each.source: each for each in made}
-                for n, (case, base) in enumerate(zip(own, baselines(own, linker), strict=True)):
-                    start = sum(len(each.target) + 2 for each in own[:n])
-                    for mention, plain in zip(case.mentions, base, strict=True):
-                        one = by_id[f"{n}-{mention.entity.id}"]
-                        span = (
-                            Span(one.entity.span.start - start, one.entity.span.end - start)
-                            if one.entity and one.entity.span.start >= start
-                            else None
-                        )
-                        found.append(
-                            Outcome(
-                                case.group,
-                                mention.entity.span.start,
-                                case.data,
-                                case.lang,
-                                mention.entity.text,
-                                mention.gold,
-                                plain,
-                                span,
-                                one.confidence,
-                                case.target,
-                            )
-                        )
-    return found
 
 
 def print_labelled(
@@ -238,21 +100,6 @@ def print_labelled(
     print(f"UNER-PUD, exact span and label, F1 over all mentions: {scores}; ceiling {ceiling:.3f}")
 
 
-def baselines(cases: Sequence[Case], linker: Linker) -> list[list[Span | None]]:
-    """Return the baseline's span for every mention of every case."""
-    pairs = [units_of(case) for case in cases]
-    return [
-        [baseline_span(mention.entity.span, *pair, compared) for mention in case.mentions]
-        for case, pair, compared in zip(cases, pairs, linker.compare(pairs), strict=True)
-    ]
-
-
-def units_of(case: Case) -> tuple[UnitText, UnitText]:
-    """Return both texts in units."""
-    source = unit_text(case.source, "en")
-    return source, set_aside_aliases(unit_text(case.target, case.lang), source)
-
-
 def print_natasha(
     cases: Sequence[Case],
     annotated: Sequence[tuple[Case, tuple[tuple[Span, str], ...]]],
@@ -269,8 +116,84 @@ def print_natasha(
             return [names]
 
         print(f"natasha's names, weight {weight}")
-        print_accuracy(outcomes(russian, linker, folds, options, hears))
+        print_judged(outcomes(russian, linker, folds, options, hears))
         print_labelled(annotated, linker, folds, options, hears)
+
+
+class Asked:
+    """A translator that is asked everything once, whatever the weight of what it says."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self.scores: dict[tuple[str, str, str], list[float]] = {}
+        self.translations: dict[tuple[str, str], str] = {}
+
+    def score(
+        self, sources: Sequence[str], translations: Sequence[str], source: str, target: str
+    ) -> list[list[float]]:
+        """Return the log-probability of every token of each translation."""
+        keys = [(target, *pair) for pair in zip(sources, translations, strict=True)]
+        if new := [key for key in dict.fromkeys(keys) if key not in self.scores]:
+            said, there = [key[1] for key in new], [key[2] for key in new]
+            made = self._models.engine(target).score(said, there, source, target)
+            self.scores |= dict(zip(new, made, strict=True))
+        return [self.scores[key] for key in keys]
+
+    def translate(self, sentences: Sequence[str], source: str, target: str) -> list[str]:
+        """Return the first translation of each sentence."""
+        keys = [(target, sentence) for sentence in sentences]
+        if new := [key for key in dict.fromkeys(keys) if key not in self.translations]:
+            made = self._models.engine(target).translate([key[1] for key in new], source, target)
+            self.translations |= {key: found[0].text for key, found in zip(new, made, strict=True)}
+        return [self.translations[key] for key in keys]
+
+
+def print_scores(
+    cases: Sequence[Case],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+    translator: Asked,
+) -> None:
+    """Print UNER-PUD and every twentieth news article by the weight of the translator's scores."""
+    news = dict.fromkeys(case.group for case in cases if case.data == "news")
+    some = {"uner", *list(news)[::20]}
+    chosen = [case for case in cases if case.data in some or case.group in some]
+    for weight in (0.0, 0.5, 1.0, 2.0):
+        scores = EngineScores(translator, weight, options.accept)
+        print(f"the translator's scores, weight {weight}")
+        print_judged(outcomes(chosen, linker, folds, options, lambda _, scores=scores: [scores]))
+    print(f"{len(translator.scores)} spans scored")
+
+
+def print_markers(
+    cases: Sequence[Case],
+    linker: Linker,
+    folds: Sequence[dict[str, Weights]],
+    options: ProjectOptions,
+    translator: Asked,
+) -> None:
+    """Print what becomes of marks in translation, and spans by the weight of the marked words.
+
+    Every mention of the summit article and of every sixth sentence of NTREX is marked, sure ones too. The
+    last weight is so high that the marked words decide wherever they are like a span.
+    """
+    summit = [case for case in cases if case.data == "summit"]
+    chosen = summit + [case for case in cases if case.data == "ntrex"][::6]
+    for weight in (0.0, 1.0, 2.0, 50.0):
+        marks = MarkedTranslations(translator.translate, weight, below=2.0)
+        print(f"marked translations, weight {weight}")
+        print_judged(outcomes(chosen, linker, folds, options, lambda _, marks=marks: [marks]))
+    for lang in ("ko", "uk", "ru"):
+        made = [text for (target, _), text in translator.translations.items() if target == lang]
+        whole = sum(marked_words(text) is not None for text in made)
+        print(f"en-{lang}: one pair of marks survives in {whole} of {len(made)} translations")
+
+
+def print_judged(found: Sequence[Outcome]) -> None:
+    """Print exact spans by set and language, and precision at coverage."""
+    print_accuracy(found)
+    print_coverage(found)
 
 
 def print_accuracy(found: Sequence[Outcome]) -> None:
@@ -302,6 +225,11 @@ def print_calibration(found: Sequence[Outcome]) -> None:
             error += abs(mean - right) * len(own) / len(kept)
             print(f"{step / 10:.1f} to {step / 10 + 0.1:.1f}  {len(own):7}{mean:7.3f}{right:7.3f}")
     print(f"expected calibration error {error:.4f}")
+    print_coverage(found)
+
+
+def print_coverage(found: Sequence[Outcome]) -> None:
+    """Print precision at coverage: how many of the surest mentions have a right span."""
     print(f"\nprecision at coverage  {'.80':>7}{'.90':>7}{'.95':>7}")
     for key, own in _by(found, lambda each: (each.data, each.lang)).items():
         judged = sorted(
@@ -317,12 +245,13 @@ def print_calibration(found: Sequence[Outcome]) -> None:
 
 
 def print_mistakes(found: Sequence[Outcome], data: str) -> None:
-    """Print the wrong spans among the surest 90 %, so that a person can judge gold and span."""
+    """Print every span that differs from the gold, surest first, with its rank and what the readers said."""
     judged = sorted(
         (each for each in found if each.gold and each.data == data),
         key=lambda each: -each.confidence if each.found else 0,
     )
-    for each in judged[: int(0.9 * len(judged))]:
+    print(f"{len(judged)} mentions; the surest 90 % are {int(0.9 * len(judged))}")
+    for rank, each in enumerate(judged, 1):
         if not each.right:
             said = each.found.of(each.target) if each.found else None
             wanted = [span.of(each.target) for span in each.gold]
@@ -330,7 +259,16 @@ def print_mistakes(found: Sequence[Outcome], data: str) -> None:
             verdict = (
                 "marks only" if each.right_but_for_marks else "read as right" if each.adjudicated else ""
             )
-            print(f"{each.confidence:.2f} {place} {each.entity!r} gold {wanted} found {said!r} {verdict}")
+            print(f"{rank} {each.confidence:.2f} {place} {each.entity!r} gold {wanted} {said!r} {verdict}")
+
+
+def print_readers() -> None:
+    """Print how far the two readers of spans that differ from the gold of UNER-PUD agree."""
+    said = [(each["first"], each["second"] in ACCEPTED) for each in verdicts()]
+    agreed, both = sum(a == b for a, b in said), sum(a and b for a, b in said)
+    print(
+        f"two readers on {len(said)} spans that differ from the gold: agree on {agreed}, accept {both} both"
+    )
 
 
 def reliability_svg(found: Sequence[Outcome]) -> str:
@@ -448,8 +386,16 @@ def main() -> None:
     parser.add_argument("--folds", type=Path)
     parser.add_argument("--consistency", type=float, default=ProjectOptions().consistency)
     parser.add_argument("--plot", type=Path, help="write the reliability plot here (SVG)")
-    parser.add_argument("--list-uner", action="store_true", help="list the sure mistakes on UNER-PUD")
+    parser.add_argument(
+        "--list-uner", action="store_true", help="list spans of UNER-PUD that differ from the gold"
+    )
     parser.add_argument("--natasha", action="store_true", help="measure natasha's names as evidence")
+    parser.add_argument(
+        "--translator",
+        type=Path,
+        metavar="CONFIG",
+        help="measure only its translators: scores and marked translations as evidence",
+    )
     options = parser.parse_args()
     cases = read_cases(options.data)
     files = resolve(options.encoder)
@@ -457,6 +403,11 @@ def main() -> None:
     remembering = Remembering(encoder)
     linker, chosen = Linker(remembering), ProjectOptions(consistency=options.consistency)
     weights = read_folds(options.folds)
+    if options.translator:
+        translator = Asked(Models(config.load(options.translator)))
+        print_scores(cases, linker, weights, chosen, translator)
+        print_markers(cases, linker, weights, chosen, translator)
+        return
     found = run(cases, remembering, options.folds, chosen)
     annotated = read_independent(options.data)
     print_labelled(annotated, linker, weights, chosen)
@@ -466,6 +417,7 @@ def main() -> None:
         options.plot.write_text(reliability_svg(found), encoding="utf-8")
     if options.list_uner:
         print_mistakes(found, "uner")
+        print_readers()
     words = options.data / "words/xlwa_en-ru.dev.tsv"
     if words.exists():
         print_words(words, options.data / "words/xlwa_en-ru.train.tsv", remembering)

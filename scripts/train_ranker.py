@@ -35,11 +35,11 @@ POOLED, APART = 1.0, 1.0
 
 # What `--ablate` leaves out, one line at a time.
 ABLATIONS = {
-    "acronyms written out": ("acronym_long", "acronym_words"),
-    "adjective and noun": ("adjective_open", "noun_left_out", "unexplained_noun"),
-    "verbs at the end": ("verb_last",),
+    "acronyms written out": ("acronym_long", "acronym_words", "acronym"),
+    "adjective and noun": ("adjective_open", "noun_left_out", "unexplained_noun", "adjective_cut"),
+    "verbs and adverbs at the end": ("verb_last",),
     "conjunctions": ("conjunction_inside",),
-    "hyphens": ("hyphen_cut", "starts_inside"),
+    "hyphens and dots inside words": ("hyphen_cut", "starts_inside"),
     "case marks inside": ("case_inside",),
     "endings that are no particles": ("ending_last", "ending_follows", "rest_generic", "rest_other"),
     "nouns written onto names": ("people_last", "water_last", "place_last"),
@@ -186,7 +186,8 @@ def ablate(every: Sequence[Example], models: Sequence[dict[str, Floats]]) -> Non
     keys: list[tuple[str, str]] = []
     for name, gone in {"(nothing)": (), **ABLATIONS, f"all but the first {len(FIRST)}": beyond}.items():
         kept = ~np.isin(FEATURES, gone)
-        left = [replace(each, table=each.table * kept) for each in small]
+        decides = ~np.isin(LOSS_FEATURES, gone)
+        left = [replace(each, table=each.table * kept, loss=each.loss * decides) for each in small]
         weights = cross_validate(left, models)
         hits: dict[tuple[str, str], list[bool]] = defaultdict(list)
         for each in left:

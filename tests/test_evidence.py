@@ -93,6 +93,8 @@ def test_an_engine_scores_the_likeliest_spans(small_marian: ModelFiles) -> None:
     # The unlikeliest of the four gains nothing, the others what they are above it; the fifth is not asked.
     assert gains == pytest.approx([*(min(0.5, 0.5 * (mean - min(means))) for mean in means), 0.0], abs=1e-4)
     assert none == [0.0]
+    sure = ranked(source, "the plan", target, spans, [0.95, 0.01, 0.01, 0.01, 0.01])
+    assert EngineScores(engine, 0.5).gains(source, target, [sure]) == [[0.0] * 5]
 
 
 @pytest.mark.parametrize(

@@ -83,17 +83,21 @@ class TaggedNames:
 
 @dataclass(frozen=True)
 class EngineScores:
-    """An engine's own opinion: how likely a span is as the translation of the name, by its mean token."""
+    """An engine's own opinion: how likely a span is as the translation of the name, by its mean token.
+
+    A mention as sure as `below` is not asked about.
+    """
 
     engine: Scoring
     weight: float = 1.0
+    below: float = 0.9
 
     def gains(self, source: Document, target: Document, ranked: Sequence[Ranked]) -> Gains:
         """Return, for the likeliest spans, how far each is above the unlikeliest of them, up to `weight`."""
         asked = [
             (row, number, each.entity.said(), span.of(target.text))
             for row, each in enumerate(ranked)
-            if len(each.spans) > 1
+            if len(each.spans) > 1 and each.confidence() < self.below
             for number, span in enumerate(each.spans[:_SCORED])
         ]
         found = [[0.0] * len(each.spans) for each in ranked]

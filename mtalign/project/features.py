@@ -67,6 +67,7 @@ FEATURES = (
     "lower_first",
     "name_goes_on",
     "name_goes_back",
+    "adjective_cut",
     "digits_differ",
     "stop_first",
     "stop_last",
@@ -93,7 +94,7 @@ FEATURES = (
     "place_last",
 )
 
-LOSS_FEATURES = ("constant", "best_link", "best_sound", "best_span_cosine", "best_word_cosine")
+LOSS_FEATURES = ("constant", "acronym", "best_link", "best_sound", "best_span_cosine", "best_word_cosine")
 
 
 def features(
@@ -119,7 +120,7 @@ def features(
     }
     table = np.stack([found[name] for name in FEATURES], axis=1)
     possible = _possible(own, entity_text, target, held=_held(own, source, found))
-    return table, possible, _loss(found, possible)
+    return table, possible, _loss(found, possible, acronym=_acronym(entity_text))
 
 
 def _content(text: UnitText, numbers: Sequence[int]) -> list[int]:
@@ -262,17 +263,24 @@ def _sizes(own: Sequence[int], source: UnitText, entity_text: str, target: Targe
     import numpy as np
 
     ratio = np.log(target.letters / max(len(romanise(entity_text)), 1))
-    words = np.log(np.maximum(target.sizes, 1) / len(_content(source, own)))
-    count, letters = target.full_words, len(entity_text)
-    acronym = float(entity_text.isupper() and 2 <= letters <= 6)
+    words = np.abs(np.log(np.maximum(target.sizes, 1) / len(_content(source, own))))
+    count, letters = target.full_words, max(sum(map(str.isalpha, entity_text)), 1)
+    acronym = float(_acronym(entity_text))
+    if acronym:
+        # One word, or written out.
+        words = np.minimum(words, np.abs(np.log(np.maximum(count, 1) / letters)))
     return {
         "longer": -np.clip(ratio, 0, 2),
         "shorter": -np.clip(-ratio, 0, 2),
-        "words_differ": -np.abs(words),
+        "words_differ": -words,
         "acronym_long": acronym * np.clip(ratio, 0, 2),
         # Written out, an acronym has about as many words as letters.
         "acronym_words": acronym * (count > 1) * np.maximum(1 - np.abs(count - letters) / letters, 0),
     }
+
+
+def _acronym(text: str) -> bool:
+    return text.isupper() and 2 <= len(text) <= 6
 
 
 def _letters(own: Sequence[int], source: UnitText, entity_text: str, target: Target) -> dict[str, Floats]:
@@ -288,6 +296,9 @@ def _letters(own: Sequence[int], source: UnitText, entity_text: str, target: Tar
         "lower_first": -target.lower[edges.first] * capital,
         "name_goes_on": -target.upper[edges.last] * target.upper[edges.after] * (1 - ends_sentence),
         "name_goes_back": -target.upper[edges.first] * target.named[edges.before] * target.after_word,
+        "adjective_cut": -target.lower[edges.first]
+        * target.named[edges.before]
+        * target.chained[edges.before],
         "conjunction_inside": -np.clip(target.conjunctions - joins, 0, 2) / 2,
         "digits_differ": -(target.digits != _NO_DIGITS.sub("", entity_text)).astype(float),
         "mark_last": -np.abs(target.ends_in_mark - float(not entity_text[-1:].isalnum())),
@@ -319,13 +330,13 @@ def _possible(own: Sequence[int], entity_text: str, target: Target, held: Flags)
     return np.asarray(possible)
 
 
-def _loss(found: dict[str, Floats], possible: Flags) -> Floats:
+def _loss(found: dict[str, Floats], possible: Flags, *, acronym: bool) -> Floats:
     import numpy as np
 
     if not possible.any():
-        return np.array([1.0, 0.0, 0.0, 0.0, 0.0])
+        return np.array([1.0, *[0.0] * (len(LOSS_FEATURES) - 1)])
     best = [float(found[name][possible].max()) for name in ("link_f1", "sound", "span_cosine", "best_cosine")]
-    return np.array([1.0, *best])
+    return np.array([1.0, float(acronym), *best])
 
 
 def _f1(a: Floats, b: Floats) -> Floats:

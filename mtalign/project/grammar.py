@@ -42,6 +42,8 @@ _VERB = re.compile(
     "[а-яґєіїё’'-]+(?:[аяуиіыеє]л[аои](?:ся|сь)?|[аеєиіїюуя]ть(?:ся)?|[аеиуюя]тся|[аяеиую]ет|[аяеию]ют)"
 )
 
+_ADVERB = re.compile("[а-яґєіїё’'-]+(?:[лр]ьно|[чнй]но|ивно|чески|ськи|цьки)")
+
 
 def agree(adjective: str, noun: str) -> bool:
     """Say whether the first word may be an adjective of the second, a noun in small letters."""
@@ -51,6 +53,11 @@ def agree(adjective: str, noun: str) -> bool:
 def finite_verb(word: str) -> bool:
     """Say whether a word in small letters looks like a verb: past, or third person."""
     return bool(_VERB.fullmatch(word))
+
+
+def adverb(word: str) -> bool:
+    """Say whether a word in small letters looks like an adverb made of an adjective."""
+    return bool(_ADVERB.fullmatch(word))
 
 
 def pronouns(words: Sequence[str], lang: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mtalign.document import Span
 from mtalign.project.candidates import BARRIERS, candidates
-from mtalign.project.grammar import CONJUNCTIONS, agree, finite_verb
+from mtalign.project.grammar import CONJUNCTIONS, adverb, agree, finite_verb
 from mtalign.project.sound import romanise, skeleton
 from mtalign.units import UnitText
 
@@ -335,8 +335,8 @@ class Target:
 
     @cached_property
     def verbs(self) -> Floats:
-        """Which units look like finite verbs."""
-        return self._units([finite_verb(word) for word in self.words])
+        """Which units look like finite verbs or adverbs."""
+        return self._units([finite_verb(word) or adverb(word) for word in self.words])
 
     @cached_property
     def upper(self) -> Floats:
@@ -356,6 +356,14 @@ class Target:
             bool(word) and word[-1:] not in SENTENCE_END and word not in _OPENING_QUOTES for word in ahead
         ]
         return self.upper * self._units(inner)
+
+    @cached_property
+    def chained(self) -> Floats:
+        """Which units end as the unit after them does: adjectives of one noun."""
+        after = [*self.words[1:], ""]
+        return self._units(
+            [len(word) > 4 and word[-2:] == other[-2:] for word, other in zip(self.words, after, strict=True)]
+        )
 
     @cached_property
     def conjunctions(self) -> Floats:
@@ -444,7 +452,16 @@ def _shape(target: Target) -> dict[str, Floats]:
     wordy = np.array([any(map(str.isalnum, word)) for word in words] + [False], bool)
     particle = np.array([unit.particle for unit in units] + [False], bool)
     loose = np.array([unit.loose for unit in units] + [False], bool)
-    hyphen = np.array([word in HYPHENS for word in words] + [False], bool)
+    # A dot with no space on either side joins what a hyphen does: E.ON, Amazon.com.
+    joined = np.append(glued[1:], False)
+    hyphen = np.array(
+        [
+            word in HYPHENS or (word == "." and bool(before and after))
+            for word, before, after in zip(words, glued, joined, strict=False)
+        ]
+        + [False],
+        bool,
+    )
     stop = np.append(target.stop, False)
     case = target.closes_phrase
     follows = glued[last] & wordy[last]
