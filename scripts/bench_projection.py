@@ -3,6 +3,7 @@
     python scripts/train_ranker.py --folds folds.json
     python scripts/bench_projection.py --folds folds.json [--plot FILE.svg] [--list-uner] [--natasha]
     python scripts/bench_projection.py --folds folds.json --translator configs/starter.yaml
+    python scripts/bench_projection.py --speed
 
 With `--folds` every article is projected by weights that never saw it; without, by those that come with
 mtalign, which have seen these sets. The baseline takes the target units that the entity's units link to
@@ -377,7 +378,7 @@ def print_rates(cases: Sequence[Case], encoder: Encoder, folder: str) -> None:
 
 
 def main() -> None:
-    """Run everything."""
+    """Run what is asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -396,6 +397,7 @@ def main() -> None:
         metavar="CONFIG",
         help="measure only its translators: scores and marked translations as evidence",
     )
+    parser.add_argument("--speed", action="store_true", help="measure only speed, beside simalign's")
     options = parser.parse_args()
     cases = read_cases(options.data)
     files = resolve(options.encoder)
@@ -408,7 +410,15 @@ def main() -> None:
         print_scores(cases, linker, weights, chosen, translator)
         print_markers(cases, linker, weights, chosen, translator)
         return
-    found = run(cases, remembering, options.folds, chosen)
+    if options.speed:
+        news = [case for case in cases if case.data == "news"]
+        for lang in ("ko", "uk"):
+            print_speed([case for case in news if case.lang == lang][:200], linker, remembering)
+        print_rates(news[:60], encoder, str(files.path))
+        return
+    found = outcomes(cases, linker, weights, chosen)
+    print_accuracy(found)
+    print_calibration(found)
     annotated = read_independent(options.data)
     print_labelled(annotated, linker, weights, chosen)
     if options.natasha:
@@ -421,7 +431,6 @@ def main() -> None:
     words = options.data / "words/xlwa_en-ru.dev.tsv"
     if words.exists():
         print_words(words, options.data / "words/xlwa_en-ru.train.tsv", remembering)
-    print_rates([case for case in cases if case.data == "news"][:60], encoder, str(files.path))
 
 
 def read_folds(path: Path | None) -> list[dict[str, Weights]]:
@@ -429,22 +438,6 @@ def read_folds(path: Path | None) -> list[dict[str, Weights]]:
     if path is None:
         return [read_weights()] * FOLDS
     return msgspec.json.decode(path.read_bytes(), type=list[dict[str, Weights]])
-
-
-def run(
-    cases: Sequence[Case], encoder: Remembering, folds: Path | None, options: ProjectOptions
-) -> list[Outcome]:
-    """Project, print the tables, and return what became of every mention."""
-    linker = Linker(encoder)
-    found = outcomes(cases, linker, read_folds(folds), options)
-    print_accuracy(found)
-    print_calibration(found)
-    print()
-    for lang in ("ko", "uk"):
-        print_speed(
-            [case for case in cases if (case.data, case.lang) == ("news", lang)][:200], linker, encoder
-        )
-    return found
 
 
 if __name__ == "__main__":

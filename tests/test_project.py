@@ -81,6 +81,12 @@ def texts(found: Sequence[Projection]) -> list[str | None]:
             "The ship left the [Mediterranean]LOC on Friday.",
             "В пятницу судно покинуло [Средиземное море]LOC.",
         ),
+        ("ru", "Customers of [Eon]ORG pay more.", "Клиенты [E.ON]ORG платят больше."),
+        (
+            "ru",
+            "The [UK]LOC handed over the islands.",
+            "[Великобритания]LOC официально передала острова.",
+        ),
     ],
 )
 def test_mentions_are_carried_over_without_their_particles(

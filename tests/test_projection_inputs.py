@@ -24,8 +24,8 @@ from mtalign.formats.articles import Found, read_articles
 from mtalign.formats.export import export
 from mtalign.project.document import Task, project_documents
 from mtalign.project.fragments import apart, in_fragments
+from mtalign.project.grammar import adverb, finite_verb, pronouns
 from mtalign.project.grammar import agree as adjective_agrees
-from mtalign.project.grammar import finite_verb, pronouns
 from mtalign.project.rank import ProjectOptions, Ranked, agree
 from mtalign.record import Origin, Projection, Record, Rejected
 from mtalign.units import UnitText, unit_text
@@ -249,6 +249,8 @@ def test_adjectives_agree_with_their_nouns() -> None:
     assert finite_verb("перетнули")
     assert finite_verb("зайнялась")
     assert not finite_verb("області")
+    assert adverb("официально")
+    assert not adverb("правительство")
 
 
 def test_precision_at_coverage_goes_by_confidence() -> None:
