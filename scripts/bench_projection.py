@@ -2,7 +2,8 @@
 
     python scripts/train_ranker.py --folds folds.json
     python scripts/bench_projection.py --folds folds.json [--plot FILE.svg] [--list-uner] [--natasha]
-    python scripts/bench_projection.py --folds folds.json --translator configs/starter.yaml
+    python scripts/bench_projection.py --folds folds.json --score configs/starter.yaml
+    python scripts/bench_projection.py --folds folds.json --markers configs/starter.yaml
     python scripts/bench_projection.py --speed
 
 With `--folds` every article is projected by weights that never saw it; without, by those that come with
@@ -28,7 +29,7 @@ from ranker_examples import FOLDS, fold
 
 from mtalign import config
 from mtalign.annotate import natasha_entities
-from mtalign.document import Span
+from mtalign.document import Document, Sentence, Span
 from mtalign.encode import Encoder, TokenVectors
 from mtalign.evaluate.rows import Row
 from mtalign.evaluate.words import Links, WordRow, evaluate_words, to_links
@@ -36,7 +37,16 @@ from mtalign.hmm import StatisticalLinks
 from mtalign.load import Models
 from mtalign.models import resolve
 from mtalign.project.document import project_documents
-from mtalign.project.evidence import EngineScores, Evidence, MarkedTranslations, TaggedNames, marked_words
+from mtalign.project.evidence import (
+    LEAST_LIKENESS,
+    EngineScores,
+    Evidence,
+    MarkedTranslations,
+    TaggedNames,
+    likeness,
+    mark,
+    marked_words,
+)
 from mtalign.project.rank import ProjectOptions
 from mtalign.project.weights import Weights, read_weights
 from mtalign.units import Unit, UnitText
@@ -77,6 +87,7 @@ def print_labelled(
     """
     right = {"baseline": 0, "mtalign": 0}
     kept = dict(right)
+    became = Counter[str]()
     wanted, most = sum(len(gold) for _, gold in annotated), 0
     for number, weights in enumerate(folds):
         own = [pair for pair in annotated if fold(pair[0].group) == number]
@@ -88,6 +99,10 @@ def print_labelled(
             labels = [mention.entity.label for mention in case.mentions]
             both = Counter(labels) & Counter(label for _, label in gold)
             most += both.total()
+            became.update(
+                fate(one.entity.span if one.entity else None, label, gold)
+                for one, label in zip(found, labels, strict=True)
+            )
             for name, spans in (
                 ("mtalign", [one.entity.span if one.entity else None for one in found]),
                 ("baseline", plain),
@@ -99,6 +114,18 @@ def print_labelled(
     scores = ", ".join(f"{name} {2 * right[name] / (kept[name] + wanted):.3f}" for name in right)
     ceiling = 2 * most / (mentions + wanted)
     print(f"UNER-PUD, exact span and label, F1 over all mentions: {scores}; ceiling {ceiling:.3f}")
+    print(", ".join(f"{what} {count}" for what, count in became.most_common()))
+
+
+def fate(span: Span | None, label: str, gold: Sequence[tuple[Span, str]]) -> str:
+    """Say what the gold has where a labelled span was found."""
+    if span is None:
+        return "lost"
+    if (span, label) in gold:
+        return "right"
+    if any(span == other for other, _ in gold):
+        return "other label"
+    return "other edges" if any(span.overlaps(other) for other, _ in gold) else "nothing there"
 
 
 def print_natasha(
@@ -148,6 +175,13 @@ class Asked:
             self.translations |= {key: found[0].text for key, found in zip(new, made, strict=True)}
         return [self.translations[key] for key in keys]
 
+    def marked(self, source: str, mention: Outcome) -> str | None:
+        """Return what stands between the marks of a translation, "" without them, None if never asked."""
+        document = Document(mention.case, "en", source, (Sentence(Span(0, len(source)), 0),))
+        sentence = mark(document, Span(mention.at, mention.at + len(mention.entity)))
+        translation = self.translations.get((mention.lang, sentence or ""))
+        return None if translation is None else marked_words(translation) or ""
+
 
 def print_scores(
     cases: Sequence[Case],
@@ -176,19 +210,31 @@ def print_markers(
 ) -> None:
     """Print what becomes of marks in translation, and spans by the weight of the marked words.
 
-    Every mention of the summit article and of every sixth sentence of NTREX is marked, sure ones too. The
+    Every mention of the summit article and of every fifth sentence of NTREX is marked, sure ones too. The
     last weight is so high that the marked words decide wherever they are like a span.
     """
     summit = [case for case in cases if case.data == "summit"]
-    chosen = summit + [case for case in cases if case.data == "ntrex"][::6]
+    chosen = summit + [case for case in cases if case.data == "ntrex"][::5]
     for weight in (0.0, 1.0, 2.0, 50.0):
         marks = MarkedTranslations(translator.translate, weight, below=2.0)
         print(f"marked translations, weight {weight}")
-        print_judged(outcomes(chosen, linker, folds, options, lambda _, marks=marks: [marks]))
+        found = outcomes(chosen, linker, folds, options, lambda _, marks=marks: [marks])
+        print_judged(found)
+    sources = {(case.lang, case.target): case.source for case in chosen}
     for lang in ("ko", "uk", "ru"):
-        made = [text for (target, _), text in translator.translations.items() if target == lang]
-        whole = sum(marked_words(text) is not None for text in made)
-        print(f"en-{lang}: one pair of marks survives in {whole} of {len(made)} translations")
+        counts = Counter[str]()
+        for each in found:
+            if each.lang == lang:
+                said = translator.marked(sources[lang, each.target], each)
+                counts["marked"] += said is not None
+                counts["whole"] += bool(said)
+                if said and each.found and likeness(said, each.found.of(each.target)) >= LEAST_LIKENESS:
+                    counts["like"] += 1
+                    counts["right"] += each.right
+        print(
+            f"en-{lang}: {counts['marked']} mentions marked, {counts['whole']} pairs of marks survive, "
+            f"{counts['like']} say a span, {counts['right']} the right one"
+        )
 
 
 def print_judged(found: Sequence[Outcome]) -> None:
@@ -315,6 +361,7 @@ def _by(found: Sequence[Outcome], key) -> dict[tuple[str, str], list[Outcome]]: 
 def print_speed(cases: Sequence[Case], linker: Linker, encoder: Remembering) -> None:
     """Print milliseconds a pair beyond the encoder: units, links, features, ranking."""
     articles = [list(own) for _, own in groupby(cases, lambda case: (case.group, case.lang))]
+    project_documents([task_of(articles[0])], linker.compare)  # loads what the language needs
     before, start = encoder.seconds, time.process_time()
     project_documents([task_of(own) for own in articles], linker.compare)
     taken = time.process_time() - start - (encoder.seconds - before)
@@ -360,6 +407,8 @@ def _tokens(text: str, lang: str) -> UnitText:
 
 def print_rates(cases: Sequence[Case], encoder: Encoder, folder: str) -> None:
     """Print pairs a second through the encoder, batched, beside simalign's on layer 7 of the same weights."""
+    first = cases[0]
+    encoder.token_vectors([first.source, first.target], (5, 6, 7))
     start = time.perf_counter()
     encoder.token_vectors([text for case in cases for text in (case.source, case.target)], (5, 6, 7))
     ours = len(cases) / (time.perf_counter() - start)
@@ -370,6 +419,7 @@ def print_rates(cases: Sequence[Case], encoder: Encoder, folder: str) -> None:
         print("simalign is not installed: pip install simalign")
         return
     aligner = SentenceAligner(model=folder, token_type="bpe", matching_methods="a", device="cpu", layer=7)
+    aligner.get_word_aligns(first.source.split(), first.target.split())
     start = time.perf_counter()
     for case in cases:
         aligner.get_word_aligns(case.source.split(), case.target.split())
@@ -391,12 +441,8 @@ def main() -> None:
         "--list-uner", action="store_true", help="list spans of UNER-PUD that differ from the gold"
     )
     parser.add_argument("--natasha", action="store_true", help="measure natasha's names as evidence")
-    parser.add_argument(
-        "--translator",
-        type=Path,
-        metavar="CONFIG",
-        help="measure only its translators: scores and marked translations as evidence",
-    )
+    parser.add_argument("--score", type=Path, metavar="CONFIG", help="measure only its translators' scores")
+    parser.add_argument("--markers", type=Path, metavar="CONFIG", help="measure only its marked translations")
     parser.add_argument("--speed", action="store_true", help="measure only speed, beside simalign's")
     options = parser.parse_args()
     cases = read_cases(options.data)
@@ -405,16 +451,16 @@ def main() -> None:
     remembering = Remembering(encoder)
     linker, chosen = Linker(remembering), ProjectOptions(consistency=options.consistency)
     weights = read_folds(options.folds)
-    if options.translator:
-        translator = Asked(Models(config.load(options.translator)))
-        print_scores(cases, linker, weights, chosen, translator)
-        print_markers(cases, linker, weights, chosen, translator)
+    if options.score or options.markers:
+        translator = Asked(Models(config.load(options.score or options.markers)))
+        measure = print_scores if options.score else print_markers
+        measure(cases, linker, weights, chosen, translator)
         return
     if options.speed:
         news = [case for case in cases if case.data == "news"]
         for lang in ("ko", "uk"):
             print_speed([case for case in news if case.lang == lang][:200], linker, remembering)
-        print_rates(news[:60], encoder, str(files.path))
+        print_rates(news[:200], encoder, str(files.path))
         return
     found = outcomes(cases, linker, weights, chosen)
     print_accuracy(found)

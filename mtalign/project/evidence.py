@@ -26,7 +26,7 @@ OPENING, CLOSING = "[", "]"
 # Spans beyond so many are not scored by an engine.
 _SCORED = 4
 # A span this unlike what the marked translation says gains nothing.
-_LEAST_LIKENESS = 0.5
+LEAST_LIKENESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,6 @@ class MarkedTranslations:
 
     def gains(self, source: Document, target: Document, ranked: Sequence[Ranked]) -> Gains:
         """Return `weight` times how like the marked words a span sounds; 0 where it is as sure as `below`."""
-        from rapidfuzz import fuzz
-
         found = [[0.0] * len(each.spans) for each in ranked]
         marked = [
             (row, sentence)
@@ -147,8 +145,8 @@ class MarkedTranslations:
         for (row, _), translation in zip(marked, made, strict=True):
             if said := marked_words(translation):
                 for number, span in enumerate(ranked[row].spans):
-                    like = fuzz.ratio(romanise(said), romanise(span.of(target.text))) / 100
-                    found[row][number] = self.weight * like if like >= _LEAST_LIKENESS else 0.0
+                    like = likeness(said, span.of(target.text))
+                    found[row][number] = self.weight * like if like >= LEAST_LIKENESS else 0.0
         return found
 
 
@@ -162,6 +160,13 @@ def mark(document: Document, span: Span) -> str | None:
             at = span.shift(-sentence.span.start)
             return f"{text[: at.start]}{OPENING}{at.of(text)}{CLOSING}{text[at.end :]}"
     return None
+
+
+def likeness(said: str, there: str) -> float:
+    """Return how like two names of any scripts sound, 0 to 1."""
+    from rapidfuzz import fuzz
+
+    return fuzz.ratio(romanise(said), romanise(there)) / 100
 
 
 _MARKED = re.compile(r"[^\[\]]*\[([^\[\]]*)\][^\[\]]*")
