@@ -90,8 +90,10 @@ def test_an_engine_scores_the_likeliest_spans(small_marian: ModelFiles) -> None:
     gains, none = EngineScores(engine, 0.5).gains(source, target, [close, alone])
     scores = engine.score(["the plan"] * 4, spans[:4], "en", "ru")
     means = [sum(each) / len(each) for each in scores]
-    # The unlikeliest of the four gains nothing, the others what they are above it; the fifth is not asked.
-    assert gains == pytest.approx([*(min(0.5, 0.5 * (mean - min(means))) for mean in means), 0.0], abs=1e-4)
+    # The likeliest of the four gains all, the others less by what they are behind; the fifth is not asked.
+    wanted = [0.5 * max(0.0, 1 - (max(means) - mean)) for mean in means]
+    assert max(wanted) == 0.5
+    assert gains == pytest.approx([*wanted, 0.0], abs=1e-4)
     assert none == [0.0]
     sure = ranked(source, "the plan", target, spans, [0.95, 0.01, 0.01, 0.01, 0.01])
     assert EngineScores(engine, 0.5).gains(source, target, [sure]) == [[0.0] * 5]

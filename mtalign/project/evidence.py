@@ -93,7 +93,10 @@ class EngineScores:
     below: float = 0.9
 
     def gains(self, source: Document, target: Document, ranked: Sequence[Ranked]) -> Gains:
-        """Return, for the likeliest spans, how far each is above the unlikeliest of them, up to `weight`."""
+        """Return, for the ranker's likeliest spans, `weight` for the one the engine finds likeliest.
+
+        The others gain less by how far they are behind it; nothing from one nat a token on.
+        """
         asked = [
             (row, number, each.entity.said(), span.of(target.text))
             for row, each in enumerate(ranked)
@@ -110,11 +113,11 @@ class EngineScores:
         except InputError:
             return found  # a name longer than the engine reads
         means = [sum(each) / max(len(each), 1) for each in scores]
-        lowest: dict[int, float] = {}
+        best: dict[int, float] = {}
         for (row, *_), mean in zip(asked, means, strict=True):
-            lowest[row] = min(mean, lowest.get(row, mean))
+            best[row] = max(mean, best.get(row, mean))
         for (row, number, *_), mean in zip(asked, means, strict=True):
-            found[row][number] = min(self.weight * (mean - lowest[row]), self.weight)
+            found[row][number] = self.weight * max(0.0, 1 - (best[row] - mean))
         return found
 
 
