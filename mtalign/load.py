@@ -259,6 +259,7 @@ class Models:
     def translator(self, lang: str) -> Translator:
         """Return what translates into a language: its engine, and all that chooses, checks and remembers."""
         from mtalign.check import Judge
+        from mtalign.likeness import Likeness
         from mtalign.translate.prompts import examples
         from mtalign.translate.translator import Translator
 
@@ -269,7 +270,7 @@ class Models:
                 encoder=self.vectors,
                 weights=chosen.weights,
                 candidates=chosen.candidates,
-                judge=Judge(self.config.check, self.vectors, examples()),
+                judge=Judge(self.config.check, Likeness(self.vectors, examples())),
                 ladder=chosen.ladder,
                 fallback=self._engine(chosen.fallback) if chosen.fallback else None,
                 terms=self.terms,
@@ -379,6 +380,9 @@ class _EncoderOnUse:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._models.encoder.encode(texts)
+
+    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        return self._models.encoder.token_embeddings(texts)
 
 
 def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -> UsedModel:
