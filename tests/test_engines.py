@@ -12,12 +12,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoModelForSeq2SeqLM
 
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UsageError
 from mtalign.models import ModelFiles
 from mtalign.translate import ctranslate2, transformers
 from mtalign.translate.batching import plan_batches, run_batches
-from mtalign.translate.checkpoint import check_embeddings
+from mtalign.translate.checkpoint import check_embeddings, load_tokenizer
 from mtalign.translate.engine import Decoding, Engine, Hypothesis
 from mtalign.translate.options import CTranslate2Options, TransformersOptions
 from mtalign.translate.sentences import translate_sentences
@@ -151,8 +152,13 @@ def test_scores_are_log_probabilities_of_the_given_translation(engines: dict[str
         engine.score(["a"], ["слово " * 40_000], "en", "ru")
 
 
-def test_a_score_is_that_of_the_search(trained_marian: ModelFiles) -> None:
-    engine = transformers.load_engine(trained_marian, TransformersOptions(batching="exact"))
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"beam_size": 3}, {"sample": True, "temperature": 0.7}],
+    ids=["greedy", "beams", "samples"],
+)
+def test_a_score_is_that_of_the_search(trained_marian: ModelFiles, options: dict[str, object]) -> None:
+    engine = transformers.load_engine(trained_marian, TransformersOptions(**options))  # type: ignore[arg-type]
     sources = checkpoints.english(10, seed=12)
     found = [group[0] for group in engine.translate(sources, "en", "ru")]
     scores = engine.score(sources, [each.text for each in found], "en", "ru")
@@ -160,6 +166,47 @@ def test_a_score_is_that_of_the_search(trained_marian: ModelFiles) -> None:
     # A few outputs are written with other pieces than the tokenizer reads them with.
     close = [abs(mean - each.score) < 1e-4 for mean, each in zip(means, found, strict=True)]
     assert sum(close) >= 7
+
+
+# What stands in front of the text, and the token that the output begins with.
+_INTO_RUSSIAN = {
+    "marian": ("", None),
+    "m2m100": ("", "__ru__"),
+    "nllb": ("", "rus_Cyrl"),
+    "mbart50": ("", "ru_RU"),
+    "madlad": ("<2ru> ", None),
+}
+
+
+@pytest.mark.parametrize("kind", _ENCODER_DECODERS)
+@pytest.mark.parametrize("no_repeat", [0, 1])
+def test_tokens_and_scores_are_those_of_plain_transformers(
+    files: dict[str, ModelFiles], engines: dict[str, Engine], kind: str, no_repeat: int
+) -> None:
+    """`generate` as documented, a sentence at a time, and how likely the model finds its own choices."""
+    front, start = _INTO_RUSSIAN[kind]
+    tokenizer = load_tokenizer(files[kind])
+    model = AutoModelForSeq2SeqLM.from_pretrained(files[kind].path)
+    model.generation_config.forced_eos_token_id = None
+    sources = checkpoints.english(4, seed=14)
+    made = engines[kind].translate(sources, "en", "ru", Decoding(no_repeat=no_repeat))
+    for source, (ours,) in zip(sources, made, strict=True):
+        inputs = tokenizer(front + source, return_tensors="pt")
+        theirs = model.generate(
+            **inputs,
+            max_new_tokens=_QUICK.max_new_tokens(inputs["input_ids"].shape[1]),
+            num_beams=1,
+            no_repeat_ngram_size=no_repeat,
+            forced_bos_token_id=start and tokenizer.convert_tokens_to_ids(start),
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        logprobs = model.compute_transition_scores(theirs.sequences, theirs.logits, normalize_logits=True)[0]
+        # The language is given, not chosen.
+        given = 1 if start else 0
+        text = tokenizer.decode(theirs.sequences[0, 1 + given :], skip_special_tokens=True)
+        assert ours.text == " ".join(text.split())
+        assert ours.score == pytest.approx(float(logprobs[given:].mean()), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", _ENGINES)
