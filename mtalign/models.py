@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -251,16 +251,31 @@ def _converted_revision(repository: str) -> str | None:
     """Return the pull request in which the hub's own bot offers a repository's weights as safetensors.
 
     Many older repositories (OPUS-MT, M2M100) hold pickled weights only on their main branch; the hub
-    converts those on request, and leaves the result as a pull request by this account.
+    converts those on request, and leaves the result as a pull request by this account. Whose a pull request
+    is, the hub's own cache does not know: it is noted in ours, for when the hub is away.
     """
     from huggingface_hub import HfApi
 
-    offers = HfApi().get_repo_discussions(
-        repository, author=_CONVERSION_BOT, discussion_type="pull_request", discussion_status="open"
-    )
+    note = cache_root() / "hub" / f"{repository.replace('/', '--')}.conversion"
+    try:
+        offers = list(
+            HfApi().get_repo_discussions(
+                repository, author=_CONVERSION_BOT, discussion_type="pull_request", discussion_status="open"
+            )
+        )
+    except Exception:
+        if not note.is_file():
+            raise
+        return note.read_text(encoding="utf-8").strip()
     trusted = [each for each in offers if each.author == _CONVERSION_BOT]
     newest = max(trusted, key=lambda each: each.num, default=None)
-    return newest.git_reference if newest else None
+    if newest is None:
+        return None
+    # A cache that others fill may not be ours to write to.
+    with suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{newest.git_reference}\n", encoding="utf-8")
+    return newest.git_reference
 
 
 def _unreachable(name: str, error: Exception) -> str:

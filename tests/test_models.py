@@ -188,6 +188,7 @@ SAFE = {"config.json": b"{}", "README.md": CARD, "model.safetensors": b"weights"
 def fetched(endpoint: str, name: str, home: Path) -> dict[str, object]:
     """Resolve a model in a process of its own, since the hub client reads its endpoint when imported."""
     env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    env["MTALIGN_CACHE"] = str(home / "mtalign")
     done = subprocess.run(
         [sys.executable, "-c", RESOLVE, name], capture_output=True, text=True, env=env, check=False
     )
@@ -218,6 +219,8 @@ def test_the_hubs_own_conversion_is_taken_where_main_is_pickled(tmp_path: Path) 
     with serve("owner/name", revisions, {4: "SFconvertbot", 7: "stranger"}) as endpoint:
         found = fetched(endpoint, "hub:owner/name", tmp_path)
     assert found["revision"] == commit_of("refs/pr/4")
+    again = fetched("http://127.0.0.1:9", "hub:owner/name", tmp_path)
+    assert again == found
 
 
 def test_a_conversion_by_a_stranger_is_not_taken(tmp_path: Path) -> None:
