@@ -18,7 +18,7 @@ from mtalign.document import Span
 from mtalign.record import Issue
 from mtalign.translate.engine import well_formed
 from mtalign.translate.limits import split_at_clauses
-from mtalign.translate.memory import Outcome, Sentence
+from mtalign.translate.memory import Memory, Outcome, Sentence
 from mtalign.translate.retry import Best, best_translations
 from mtalign.translate.translator import Translator
 
@@ -65,10 +65,7 @@ def translate_sentences(
         ConfigError: the engine does not translate between these languages.
         StoreError: the memory cannot be used.
     """
-    lines = [
-        Sentence(one_line(sentence), one_line(context))
-        for sentence, context in zip(sentences, contexts or [""] * len(sentences), strict=True)
-    ]
+    lines = as_looked_up(sentences, contexts)
     known = {line: Outcome(line.text) for line in lines if not has_letters(line.text)}
     wanted = [line for line in dict.fromkeys(lines) if line not in known]
     memory = translator.memory
@@ -84,18 +81,16 @@ def translate_sentences(
     return Translations(tuple(known[line] for line in lines))
 
 
-def count_known(
-    sentences: Sequence[str], source: str, target: str, translator: Translator, contexts: Sequence[str]
-) -> int:
-    """Return how many of the sentences the translator's memory would serve; without a memory none."""
-    if translator.memory is None:
-        return 0
-    lines = [
-        Sentence(one_line(sentence), one_line(context))
-        for sentence, context in zip(sentences, contexts, strict=True)
-    ]
-    known = translator.memory.find(list(dict.fromkeys(lines)), source, target, translator.signature)
+def count_known(lines: Sequence[Sentence], source: str, target: str, memory: Memory, signature: str) -> int:
+    """Return how many of the sentences a memory would serve to the translator with a signature."""
+    known = memory.find(list(dict.fromkeys(lines)), source, target, signature)
     return sum(line in known for line in lines)
+
+
+def as_looked_up(sentences: Sequence[str], contexts: Sequence[str] | None = None) -> list[Sentence]:
+    """Return sentences, and what stood before each, as they are translated and remembered."""
+    pairs = zip(sentences, contexts or [""] * len(sentences), strict=True)
+    return [Sentence(one_line(sentence), one_line(context)) for sentence, context in pairs]
 
 
 def one_line(text: str) -> str:
