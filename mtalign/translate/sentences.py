@@ -1,13 +1,14 @@
 """From sentences to one translation each, with any engine: nothing lost, nothing truncated.
 
-A sentence without letters, or in the target language already, is copied. What the memory knows is taken
-from there. Equal sentences are translated once, a sentence over the engine's limit is translated in parts,
-and an empty result is replaced by the source text. What was cut into parts or is still wrong after all
-attempts is reported.
+A sentence without letters, or in the target language already, is copied, and so is the bullet before an
+item of a list. What the memory knows is taken from there. Equal sentences are translated once, a sentence
+over the engine's limit is translated in parts, and an empty result is replaced by the source text. What was
+cut into parts or is still wrong after all attempts is reported.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +22,9 @@ from mtalign.translate.limits import split_at_clauses
 from mtalign.translate.memory import Memory, Outcome, Sentence
 from mtalign.translate.retry import Best, best_translations
 from mtalign.translate.translator import Translator
+
+# What stands before an item of a list, a heading or a quotation: a bullet, a dash, a number, a letter.
+_MARKER = re.compile(r"(?:[-–—*•·‣◦▪●○■□>]|#{1,6}|\d{1,2}[.)]|\((?:\d{1,2}|[a-z])\)|[a-z]\)) ")
 
 
 @dataclass(frozen=True)
@@ -118,14 +122,23 @@ def _translate(
         for line in lines
         if translator.judge and translator.judge.already_in(line.text, source, target)
     }
-    spans = {line: split_at_clauses(line.text, count, limit) for line in lines if line not in made}
-    parts = {line: _parts(line, cuts) for line, cuts in spans.items()}
+    marks = {line: _marker(line.text) for line in lines if line not in made}
+    bodies = {line: Sentence(line.text[len(mark) :], line.context) for line, mark in marks.items()}
+    spans = {line: split_at_clauses(body.text, count, limit) for line, body in bodies.items()}
+    parts = {line: _parts(bodies[line], cuts) for line, cuts in spans.items()}
     wanted = list(dict.fromkeys(part for each in parts.values() for part in each))
     best = dict(zip(wanted, best_translations(wanted, source, target, translator), strict=True))
     for line, cuts in spans.items():
-        gaps = [line.text[a.end : b.start] for a, b in pairwise(cuts)]
-        made[line] = _joined([(part.text, best[part]) for part in parts[line]], gaps, target, limit)
+        gaps = [bodies[line].text[a.end : b.start] for a, b in pairwise(cuts)]
+        joined = _joined([(part.text, best[part]) for part in parts[line]], gaps, target, limit)
+        made[line] = structs.replace(joined, text=marks[line] + joined.text)
     return made
+
+
+def _marker(text: str) -> str:
+    """Return the bullet or the like that a sentence begins with, which its translation keeps; or nothing."""
+    found = _MARKER.match(text)
+    return found[0] if found and has_letters(text[found.end() :]) else ""
 
 
 def _parts(line: Sentence, cuts: Sequence[Span]) -> list[Sentence]:
