@@ -99,7 +99,7 @@ class Models:
 
         Raises:
             ModelUnavailable: one of them cannot be had.
-            ConfigError: the configuration names no translator for a language.
+            ConfigError: the configuration names no translator for a language, or its glossary cannot be read.
         """
         return [each.model for each in self._named(translated, self._find)]
 
@@ -108,7 +108,7 @@ class Models:
 
         Raises:
             ModelUnavailable: a folder or a starter model is not usable.
-            ConfigError: the configuration names no translator for a language.
+            ConfigError: the configuration names no translator for a language, or its glossary cannot be read.
         """
         return self._named(translated, self._look_up)
 
@@ -124,6 +124,10 @@ class Models:
     def _named(
         self, translated: Iterable[str], look: Callable[[str], ModelFiles | Absent]
     ) -> list[PlannedModel]:
+        translated = list(translated)
+        if translated:
+            # No model, but as soon found out: a glossary may be unreadable.
+            _ = self.terms
         encoder = self.config.encoder
         named = [_planned("encoder", look(encoder.model), None, encoder.dtype)]
         if self.config.tagger:
