@@ -100,6 +100,24 @@ def test_a_sentence_of_3000_tokens_is_never_truncated(engines: dict[str, Engine]
     assert result.issues[0].kind == "split-sentence"
 
 
+@pytest.mark.parametrize("name", _ENGINES)
+def test_the_last_word_of_a_long_sentence_is_read(engines: dict[str, Engine], name: str) -> None:
+    engine = engines[name]
+    room = min(engine.limit("en", "ru"), 1000)
+    clauses = "; ".join(checkpoints.english(80, seed=4))
+    sentence = clauses[
+        : max(n for n in range(0, len(clauses), 50) if _count(engine, clauses[:n]) < room - 20)
+    ]
+    # Of equal length, so that nothing else makes a difference.
+    ends = [f"{sentence} Geneva budget", f"{sentence} budget Geneva"]
+    (one,), (other,) = engine.translate(ends, "en", "ru")
+    assert one.score != other.score
+
+
+def _count(engine: Engine, text: str) -> int:
+    return engine.count_tokens(text, "en", "ru")
+
+
 _ODD = {
     "empty": "",
     "space": " \t ",
