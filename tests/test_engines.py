@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +109,7 @@ def test_the_last_word_of_a_long_sentence_is_read(engines: dict[str, Engine], na
     room = min(engine.limit("en", "ru"), 1000)
     clauses = "; ".join(checkpoints.english(80, seed=4))
     sentence = clauses[
-        : max(n for n in range(0, len(clauses), 50) if _count(engine, clauses[:n]) < room - 20)
+        : max(n for n in range(0, len(clauses), 400) if _count(engine, clauses[:n]) < room - 20)
     ]
     # Of equal length, so that nothing else makes a difference.
     ends = [f"{sentence} Geneva budget", f"{sentence} budget Geneva"]
@@ -362,6 +365,52 @@ def test_one_sentence_that_does_not_fit_is_an_error(error: Exception) -> None:
 
     with pytest.raises(UsageError, match="not enough memory for a single sentence"):
         run_batches([[0, 1], [2]], work)
+
+
+# Two engines, a batch of everything, and then little memory: as it is, and where nothing is tried again.
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import torch
+from mtalign.models import ModelFiles
+from mtalign.translate import batching, ctranslate2, transformers
+from mtalign.translate.options import CTranslate2Options, TransformersOptions
+
+torch.set_num_threads(1)
+files = ModelFiles("trained", Path(sys.argv[1]), "0")
+everything = {"batch_tokens": 10**9, "max_ratio": 0.01}
+engines = [
+    transformers.load_engine(files, TransformersOptions(**everything)),
+    ctranslate2.load_engine(files, CTranslate2Options(**everything, workers=1)),
+]
+sentences = ["The minister welcomed the plan on Monday, and a teacher rejected two reports in Geneva."] * 800
+alone = [engine.translate(sentences[:1], "en", "ru")[0][0].text for engine in engines]
+status = Path("/proc/self/status").read_text().split("VmSize:")[1]
+room = int(status.split()[0]) * 1024 + (5 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+for engine, text in zip(engines, alone):
+    made = engine.translate(sentences, "en", "ru")
+    assert [group[0].text for group in made] == [text] * len(sentences)
+batching._OUT_OF_MEMORY = ()
+for engine in engines:
+    try:
+        engine.translate(sentences, "en", "ru")
+    except RuntimeError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as Linux does")
+def test_batches_that_really_run_out_of_memory_are_halved(trained_marian: ModelFiles, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY, str(trained_marian.path)],
+        env={**os.environ, "MTALIGN_CACHE": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["RuntimeError", "RuntimeError"]
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
