@@ -74,7 +74,7 @@ def translate_sentences(
     wanted = [line for line in dict.fromkeys(lines) if line not in known]
     memory = translator.memory
     if memory:
-        known |= memory.find(wanted, source, target, translator.signature)
+        known |= _remembered(wanted, source, target, memory, translator.signature)
         wanted = [line for line in wanted if line not in known]
     if wanted:
         translator.check(source, target)
@@ -87,7 +87,7 @@ def translate_sentences(
 
 def count_known(lines: Sequence[Sentence], source: str, target: str, memory: Memory, signature: str) -> int:
     """Return how many of the sentences a memory would serve to the translator with a signature."""
-    known = memory.find(list(dict.fromkeys(lines)), source, target, signature)
+    known = _remembered(list(dict.fromkeys(lines)), source, target, memory, signature)
     return sum(line in known for line in lines)
 
 
@@ -105,6 +105,27 @@ def one_line(text: str) -> str:
 def has_letters(text: str) -> bool:
     """Say whether there is anything to translate: a letter of any script."""
     return any(char.isalpha() for char in text)
+
+
+def _remembered(
+    lines: Sequence[Sentence], source: str, target: str, memory: Memory, signature: str
+) -> dict[Sentence, Outcome]:
+    """Return what the memory knows of different sentences, of an item of a list also without its bullet."""
+    bodies = {
+        line: Sentence(line.text[len(mark) :], line.context) for line in lines if (mark := _marker(line.text))
+    }
+    asked = list(dict.fromkeys([*lines, *bodies.values()]))
+    found = memory.find(asked, source, target, signature)
+    known = {line: found[line] for line in lines if line in found}
+    for line, body in bodies.items():
+        if body in found and (line not in known or (_human(found[body]) and not _human(known[line]))):
+            mark = line.text.removesuffix(body.text)
+            known[line] = structs.replace(found[body], text=mark + found[body].text)
+    return known
+
+
+def _human(outcome: Outcome) -> bool:
+    return outcome.origin is not None and outcome.origin.kind == "human"
 
 
 def _translate(
