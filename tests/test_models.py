@@ -249,6 +249,22 @@ def test_a_model_is_looked_up_without_being_fetched(tmp_path: Path) -> None:
         assert fetched(endpoint, "hub:owner/name", tmp_path, LOOK_UP)["bytes"] == str(len(b"weights"))
 
 
+SHOW = """
+import sys
+from mtalign.cli import main
+sys.argv[1:] = ["models", "show", sys.argv[1], "--json"]
+main()
+"""
+
+
+def test_a_model_is_shown_without_being_fetched(tmp_path: Path) -> None:
+    with serve("owner/name", {"main": SAFE}, license="mit") as endpoint:
+        shown = fetched(endpoint, "hub:owner/name", tmp_path, SHOW)
+    assert (shown["license"], shown["revision"]) == ("mit", commit_of("main"))
+    assert shown["to_fetch"] == sum(len(body) for file, body in SAFE.items() if file != "code.py")
+    assert not list(tmp_path.rglob("config.json"))
+
+
 def test_a_conversion_by_a_stranger_is_not_taken(tmp_path: Path) -> None:
     with serve("owner/name", {"main": PICKLED, "refs/pr/7": SAFE}, {7: "stranger"}) as endpoint:
         found = fetched(endpoint, "hub:owner/name", tmp_path)
