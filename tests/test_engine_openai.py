@@ -75,7 +75,7 @@ def serving(answer: Answer) -> Iterator[Server]:
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server = Server(f"http://127.0.0.1:{httpd.server_port}/v1")
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield server
@@ -272,6 +272,16 @@ def test_several_candidates_are_one_greedy_and_samples() -> None:
         ("sample 1", 0.0),
     ]
     assert server.bodies[1]["seed"] == 0
+
+
+def test_a_server_that_gives_one_answer_at_a_time_is_asked_again() -> None:
+    def answer(_: int, body: dict[str, Any]) -> Reply:
+        return said("greedy" if body["temperature"] == 0 else f"sample {body['seed']}")
+
+    with serving(answer) as server:
+        (group,) = engine(server, seed=7).translate(["Hello"], "en", "ru", Decoding(candidates=4))
+    assert [each.text for each in group] == ["greedy", "sample 7", "sample 8", "sample 9"]
+    assert [body.get("n") for body in server.bodies] == [None, 3, 2, 1]
 
 
 def test_a_cut_answer_is_not_complete() -> None:

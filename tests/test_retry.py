@@ -330,6 +330,16 @@ def test_models_are_named_with_their_licences(models: Models) -> None:
     assert models.signature(["ko"]).count("#") == 3  # a fingerprint each
 
 
+def test_a_bad_glossary_is_found_out_before_anything_is_written(models: Models, tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("source\tko\tcase\nbank\t은행\tmaybe\n", encoding="utf-8")
+    terms = TermsConfig(glossary=tmp_path / "terms.tsv")
+    chosen = Models(models.config.model_copy(update={"terms": terms}))
+    for look in (chosen.find, chosen.survey):
+        assert look([])
+        with pytest.raises(ConfigError, match=r"terms\.tsv, line 2: case"):
+            look(["ko"])
+
+
 def test_everything_around_an_engine_is_set_in_yaml(tmp_path: Path) -> None:
     (tmp_path / "terms.tsv").write_text("source\tko\nbank\t은행\n", encoding="utf-8")
     path = tmp_path / "config.yaml"

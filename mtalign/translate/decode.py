@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,7 +122,7 @@ def read_prefix(model: Any, ids: Sequence[int]) -> Prefix:
     if ids:
         with torch.inference_mode():
             tokens = torch.tensor([list(ids)], device=model.device)
-            model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            model(input_ids=tokens, use_cache=True, logits_to_keep=1, **_cached(model, cache))
     return Prefix(len(ids), cache)
 
 
@@ -265,12 +266,18 @@ def _step(
         input_ids=tokens,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **_cached(model, cache),
     )
     last: torch.Tensor = output.logits[:, -1].float()
     return last
+
+
+def _cached(model: Any, cache: Any) -> dict[str, Any]:
+    """Return a cache under the name of the model's argument, which transformers changes and then drops."""
+    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    return {name: cache}
 
 
 def _noise(choice: Choice, text: str, candidate: int) -> np.random.Generator | None:

@@ -167,10 +167,12 @@ class OpenAIEngine:
             # vLLM reads the codes beside the text, llama.cpp's server reads them here.
             codes = {"source_lang_code": source, "target_lang_code": target}
             request["chat_template_kwargs"] = codes
-        found = self._ask(request, sentence)
-        if count > 1:
-            samples = {"temperature": options.temperature, "seed": options.seed, "n": count - 1}
-            found += self._ask(request | samples, sentence)
+        found = self._ask(request, sentence)[:1]
+        while (left := count - len(found)) > 0:
+            # Some servers give one answer whatever n says: they are asked again, with another seed.
+            seed = options.seed + len(found) - 1
+            samples = {"temperature": options.temperature, "seed": seed, "n": left}
+            found += self._ask(request | samples, sentence)[:left]
         return found
 
     def _messages(self, sentence: str, context: str, source: str, target: str) -> list[dict[str, Any]]:
