@@ -12,7 +12,7 @@ quiet. What checks cost depends on what they read, so a human translation takes 
 more without: the model's own outputs are all unlike their sources, which is the most that checks can cost.
 
 At last ten times the articles: the corpus five times, every sentence with a number of its own, and short
-outputs. Takes about seven minutes of one core.
+outputs. Takes about eight minutes of one core.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
     """Run everything, or the one case that --case names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--corpus", type=Path, default=DATA / "corpus/news.jsonl")
-    parser.add_argument("--rounds", type=int, default=2, help="of the comparison in turns")
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison in turns")
     parser.add_argument("--case", help="one case only, as JSON")
     parser.add_argument("--folder", type=Path, help="where the model is, with --case")
     arguments = parser.parse_args()
