@@ -173,6 +173,7 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         Reply(503),
         Reply(429, headers={"Retry-After": "0"}),
         Reply(429, headers={"Retry-After": "Mon, 01 Jan 2024 00:00:00 GMT"}),
+        Reply(429, headers={"Retry-After": "Tue, 02 Jan 2024 00:00:00 -0000"}),
         Reply(429, headers={"Retry-After": "soon"}),
         Reply(200, b'{"choices": ['),
         Reply(200, b'{"error": "try again"}'),

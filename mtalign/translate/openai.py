@@ -321,4 +321,6 @@ def _retry_after(stated: str | None) -> float | None:
         date = parsedate_to_datetime(stated)
     except ValueError:
         return None
+    if date.tzinfo is None:  # -0000 says that the zone is not known
+        date = date.replace(tzinfo=timezone.utc)
     return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
