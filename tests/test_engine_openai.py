@@ -179,8 +179,9 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         Reply(200, b'{"error": "try again"}'),
         Reply(200, b'{"choices": []}'),
         Reply(200, b"<html>"),
+        Reply(200, b'{"choices": [{"message": {"content": "\xff"}}]}'),
     ],
-    ids=lambda reply: f"{reply.status}-{reply.body.decode()[:12]}{reply.headers.get('Retry-After', '')[:6]}",
+    ids=lambda reply: f"{reply.status}-{reply.body[:12]!r}{reply.headers.get('Retry-After', '')[-6:]}",
 )
 def test_trouble_that_passes(trouble: Reply) -> None:
     with serving(lambda number, body: trouble if number < 2 else shout(number, body)) as server:

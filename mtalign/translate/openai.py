@@ -206,7 +206,7 @@ class OpenAIEngine:
                 if response.is_success:
                     try:
                         return [_hypothesis(each) for each in _choices(response.content)]
-                    except msgspec.MsgspecError as error:
+                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                         problem = f"an answer that is not a chat completion ({error})"
                 else:
                     problem = f"status {response.status_code}: {self._said(response)}"
