@@ -179,6 +179,7 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         Reply(200, b'{"error": "try again"}'),
         Reply(200, b'{"choices": []}'),
         Reply(200, b"<html>"),
+        Reply(200, b"no gzip", {"Content-Encoding": "gzip"}),
         Reply(200, b'{"choices": [{"message": {"content": "\xff"}}]}'),
     ],
     ids=lambda reply: f"{reply.status}-{reply.body[:12]!r}{reply.headers.get('Retry-After', '')[-6:]}",
@@ -236,7 +237,10 @@ def test_connection_refused() -> None:
     [
         (400, InputError, "refuses a sentence"),
         (401, ConfigError, "refuses the key"),
-        (404, ConfigError, "test-model"),
+        (404, ConfigError, "does not serve model 'test-model'"),
+        (301, ConfigError, "at this address"),
+        (402, ConfigError, "status 402"),
+        (413, InputError, "refuses a sentence"),
     ],
 )
 def test_refusals_are_not_repeated(status: int, error: type[Exception], needle: str) -> None:
