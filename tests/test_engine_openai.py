@@ -173,13 +173,16 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         Reply(503),
         Reply(429, headers={"Retry-After": "0"}),
         Reply(429, headers={"Retry-After": "Mon, 01 Jan 2024 00:00:00 GMT"}),
+        Reply(429, headers={"Retry-After": "Tue, 02 Jan 2024 00:00:00 -0000"}),
         Reply(429, headers={"Retry-After": "soon"}),
         Reply(200, b'{"choices": ['),
         Reply(200, b'{"error": "try again"}'),
         Reply(200, b'{"choices": []}'),
         Reply(200, b"<html>"),
+        Reply(200, b"no gzip", {"Content-Encoding": "gzip"}),
+        Reply(200, b'{"choices": [{"message": {"content": "\xff"}}]}'),
     ],
-    ids=lambda reply: f"{reply.status}-{reply.body.decode()[:12]}{reply.headers.get('Retry-After', '')[:6]}",
+    ids=lambda reply: f"{reply.status}-{reply.body[:12]!r}{reply.headers.get('Retry-After', '')[-6:]}",
 )
 def test_trouble_that_passes(trouble: Reply) -> None:
     with serving(lambda number, body: trouble if number < 2 else shout(number, body)) as server:
@@ -234,7 +237,10 @@ def test_connection_refused() -> None:
     [
         (400, InputError, "refuses a sentence"),
         (401, ConfigError, "refuses the key"),
-        (404, ConfigError, "test-model"),
+        (404, ConfigError, "does not serve model 'test-model'"),
+        (301, ConfigError, "at this address"),
+        (402, ConfigError, "status 402"),
+        (413, InputError, "refuses a sentence"),
     ],
 )
 def test_refusals_are_not_repeated(status: int, error: type[Exception], needle: str) -> None:

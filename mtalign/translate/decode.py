@@ -293,6 +293,12 @@ def noise_source(seed: int, text: str, candidate: int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
+def logprobs_of(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Return the log-probabilities of tokens: logits of shape `[…, vocabulary]`, tokens and result `[…]`."""
+    logits = logits.float()
+    return logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(-1)
+
+
 def _choose(
     logits: torch.Tensor, vocabulary: Vocabulary | None, rows: Sequence[_Row], temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtalign.record import Origin
 from mtalign.translate.batching import plan_batches, run_batches
 from mtalign.translate.codec import Codec, CodecEngine, Coding
-from mtalign.translate.decode import TOP_K, noise_source
+from mtalign.translate.decode import TOP_K, logprobs_of, noise_source
 from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, Profile, check_decoding
 from mtalign.translate.options import Search, TransformersOptions
 
@@ -210,7 +210,7 @@ class EncoderDecoderEngine(CodecEngine):
                 attention_mask=inputs["attention_mask"][source],
                 decoder_input_ids=sequences[part, :-1],
             ).logits
-            parts.append(_logprobs_of(logits, sequences[part, 1:]))
+            parts.append(logprobs_of(logits, sequences[part, 1:]))
         return torch.cat(parts)
 
 
@@ -230,14 +230,8 @@ class _ChosenLogprobs:
         self._logits = output.logits[:, -1]
 
     def choose(self, _: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        self.logprobs.append(_logprobs_of(self._logits, scores.argmax(-1)))
+        self.logprobs.append(logprobs_of(self._logits, scores.argmax(-1)))
         return scores
-
-
-def _logprobs_of(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Return the log-probabilities of tokens: logits of shape `[…, vocabulary]`, tokens and result `[…]`."""
-    logits = logits.float()
-    return logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(-1)
 
 
 def encoder_decoder_profile(origin: Origin, signature: str, options: TransformersOptions) -> Profile:

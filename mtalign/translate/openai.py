@@ -42,6 +42,8 @@ _TEMPLATE_TOKENS = {"template": 64, "translategemma": 256}
 _LEAST_LIMIT = 16
 _LONGEST_WAIT = 60.0
 _BUSY = frozenset({408, 429})
+# What a server says to one request and not to all: bad, too large, not to be processed.
+_UNFIT = frozenset({400, 413, 422})
 
 
 class _TokenProbability(msgspec.Struct):
@@ -200,13 +202,13 @@ class OpenAIEngine:
                 response = self._client.post("chat/completions", json=request)
             except httpx.TimeoutException:
                 problem = f"no answer within {options.timeout:g} s"
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
                 if response.is_success:
                     try:
                         return [_hypothesis(each) for each in _choices(response.content)]
-                    except msgspec.MsgspecError as error:
+                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                         problem = f"an answer that is not a chat completion ({error})"
                 else:
                     problem = f"status {response.status_code}: {self._said(response)}"
@@ -230,10 +232,10 @@ class OpenAIEngine:
             raise ConfigError(
                 f"{where} refuses the key in {self._options.api_key_env or '(no api_key_env)'}: {problem}"
             )
-        if status == 404:
-            raise ConfigError(f"{where} does not know model {self._model!r} or this address: {problem}")
-        if status not in _BUSY and status < 500:
+        if status in _UNFIT:
             raise InputError(f"{where} refuses a sentence: {problem}; the sentence: {sentence[:60]!r}")
+        if status not in _BUSY and status < 500:
+            raise ConfigError(f"{where} does not serve model {self._model!r} at this address: {problem}")
 
     def _said(self, response: httpx.Response) -> str:
         """Return the beginning of what a server says, without the key: some repeat it."""
@@ -321,4 +323,6 @@ def _retry_after(stated: str | None) -> float | None:
         date = parsedate_to_datetime(stated)
     except ValueError:
         return None
+    if date.tzinfo is None:  # -0000 says that the zone is not known
+        date = date.replace(tzinfo=timezone.utc)
     return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
