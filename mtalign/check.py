@@ -27,7 +27,7 @@ from mtalign.numbers import can_read, compare_numbers
 from mtalign.record import Issue, Projection, Severity
 
 if TYPE_CHECKING:
-    from mtalign.encode import Encoder, RememberedVectors
+    from mtalign.likeness import Likeness
 
 # The languages that news translated here is confused with, and the few to choose from for a short text.
 LANGUAGES_TO_TELL_APART = frozenset({"en", "ko", "uk", "ru", "be", "bg", "sr", "mk", "ja", "zh", "kk", "pl"})
@@ -264,21 +264,13 @@ def check_pair(pair: Pair, limits: Limits = Limits()) -> Iterator[Issue]:
 class Judge:
     """Says what is wrong with translations while they are made, so that they can be tried again.
 
-    Besides the checks of a bead it looks at the cosine of source and translation, on a scale that holds
-    for every encoder: 0 is what unrelated sentences have, 1 what translations have, both measured on
-    example sentences. Languages without examples are not judged by it.
+    Besides the checks of a bead it looks at the likeness of source and translation (`mtalign.likeness`), in
+    languages that have examples.
     """
 
-    def __init__(
-        self,
-        limits: Limits,
-        encoder: Encoder | RememberedVectors | None = None,
-        examples: Sequence[Mapping[str, str]] = (),
-    ) -> None:
+    def __init__(self, limits: Limits, likeness: Likeness | None = None) -> None:
         self._limits = limits
-        self._encoder = encoder if limits.likeness > 0 else None
-        self._examples = examples
-        self._scales: dict[tuple[str, str], tuple[float, float]] = {}
+        self._likeness = likeness if limits.likeness > 0 else None
 
     def problems(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> list[tuple[Issue, ...]]:
         """Return what is wrong with each pair of a sentence and its translation, neither of them empty."""
@@ -287,36 +279,12 @@ class Judge:
             list(check_pair(Pair(sentence, translation, source, target, (), ratio), self._limits))
             for sentence, translation in pairs
         ]
-        for (_, translation), own, likeness in zip(
-            pairs, found, self.likenesses(pairs, source, target), strict=True
-        ):
-            if likeness is not None and likeness < self._limits.likeness:
-                evidence = f"likeness {likeness:.2f} to the source: {_quote(translation)}"
-                own.append(Issue("unlike-source", "warning", target, evidence))
+        if self._likeness and self._likeness.covers(source, target):
+            unlike = self._likeness.below(self._limits.likeness, pairs, source, target)
+            for number, likeness in unlike.items():
+                evidence = f"likeness {likeness:.2f} to the source: {_quote(pairs[number][1])}"
+                found[number].append(Issue("unlike-source", "warning", target, evidence))
         return [tuple(own) for own in found]
-
-    def likenesses(
-        self, pairs: Sequence[tuple[str, str]], source: str, target: str
-    ) -> Sequence[float | None]:
-        """Return how near each translation is to its source; None without an encoder or examples."""
-        covered = bool(self._examples) and all(source in each and target in each for each in self._examples)
-        if self._encoder is None or not covered or not pairs:
-            return [None] * len(pairs)
-        if (source, target) not in self._scales:
-            left, right = (
-                self._encoder.encode([each[lang] for each in self._examples]) for lang in (source, target)
-            )
-            cosines, count = left @ right.T, len(self._examples)
-            related = float(cosines.trace()) / count
-            unrelated = (float(cosines.sum()) - float(cosines.trace())) / (count * (count - 1))
-            self._scales[source, target] = unrelated, related
-        unrelated, related = self._scales[source, target]
-        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
-        vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
-        return [
-            (float(vectors[sentence] @ vectors[translation]) - unrelated) / (related - unrelated)
-            for sentence, translation in pairs
-        ]
 
     def already_in(self, sentence: str, source: str, target: str) -> bool:
         """Say whether a sentence of a text in `source` is in the target language already.

@@ -145,6 +145,22 @@ class Encoder:
         own[:, 1:-1] = mask[:, 2:]
         return torch.where(own.any(dim=1, keepdim=True), own, mask)
 
+    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return the token ids of each text and their embeddings, tokens x dim, of any length.
+
+        They are those of the tokens by themselves, without context: no layer runs. Special tokens and the
+        prefix are left out.
+        """
+        import numpy as np
+        import torch
+
+        with self._lock, torch.inference_mode():
+            table = self._model.get_input_embeddings().weight
+            return [
+                (np.asarray(ids, np.int64), table[ids].float().cpu().numpy())
+                for ids in self._token_ids(list(texts))
+            ]
+
     def token_vectors(self, texts: Sequence[str], layers: Sequence[int]) -> list[TokenVectors]:
         """Return every token's offsets and its vectors in the given layers (0 = embeddings), per text.
 
@@ -214,6 +230,10 @@ class SentenceEncoder(Protocol):
         """Return one L2-normalised vector per text: float32, texts x dim."""
         ...
 
+    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return the token ids of each text and their embeddings, tokens x dim."""
+        ...
+
 
 class RememberedVectors:
     """Sentence vectors of an encoder, the latest of them kept: one sentence is often asked for again.
@@ -240,6 +260,10 @@ class RememberedVectors:
         for text in list(self._vectors)[: max(0, len(self._vectors) - self._size)]:
             del self._vectors[text]
         return np.stack([known[text] for text in texts])
+
+    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return the token ids of each text and their embeddings; nothing of them is kept."""
+        return self._encoder.token_embeddings(texts)
 
     def take(self) -> RememberedVectors:
         """Return another one that remembers what this one does; this one begins anew."""

@@ -7,7 +7,7 @@ that finds all its articles done loads nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mtalign import __version__
 from mtalign.config import Config, EngineConfig, TranslatorConfig, digest
 from mtalign.errors import ConfigError
-from mtalign.models import ModelFiles, resolve
+from mtalign.models import Absent, ModelFiles, look_up, resolve
 from mtalign.translate.openai import api_key
 from mtalign.translate.options import CTranslate2Options, OpenAIOptions
 
@@ -67,6 +67,15 @@ class UsedModel:
     bytes: int | None = None
 
 
+@dataclass(frozen=True)
+class PlannedModel:
+    """A model of a plan. One that is not here has bytes `to_fetch`, or a `problem`: why it cannot be had."""
+
+    model: UsedModel
+    to_fetch: int = 0
+    problem: str | None = None
+
+
 class Models:
     """Everything that is loaded from weights, on first use."""
 
@@ -78,6 +87,7 @@ class Models:
         self._memory_path = memory
         self._loading = Lock()
         self._files: dict[str, ModelFiles] = {}
+        self._absent: dict[str, Absent] = {}
         self._engines: dict[tuple[str, str, object], Engine] = {}
         self._translators: dict[TranslatorConfig, Translator] = {}
         self._taggers: dict[str, Tagger] = {}
@@ -89,30 +99,54 @@ class Models:
 
         Raises:
             ModelUnavailable: one of them cannot be had.
-            ConfigError: the configuration names no translator for a language.
+            ConfigError: the configuration names no translator for a language, or its glossary cannot be read.
         """
+        return [each.model for each in self._named(translated, self._find)]
+
+    def survey(self, translated: Iterable[str]) -> list[PlannedModel]:
+        """Return what `find` would find, and fetch nothing: what is not here is as the hub describes it.
+
+        Raises:
+            ModelUnavailable: a folder or a starter model is not usable.
+            ConfigError: the configuration names no translator for a language, or its glossary cannot be read.
+        """
+        return self._named(translated, self._look_up)
+
+    def are_here(self, target: str) -> bool:
+        """Say whether all that translates into a language is on this machine, or on a server."""
+        chosen = self._translator(target)
+        engines = [chosen, *([chosen.fallback] if chosen.fallback else [])]
+        names = [each.model for each in engines if not isinstance(each.options, OpenAIOptions)]
+        return all(
+            isinstance(self._look_up(each), ModelFiles) for each in [self.config.encoder.model, *names]
+        )
+
+    def _named(
+        self, translated: Iterable[str], look: Callable[[str], ModelFiles | Absent]
+    ) -> list[PlannedModel]:
+        translated = list(translated)
+        if translated:
+            # No model, but as soon found out: a glossary may be unreadable.
+            _ = self.terms
         encoder = self.config.encoder
-        used = [_used("encoder", self._find(encoder.model), None, encoder.dtype)]
+        named = [_planned("encoder", look(encoder.model), None, encoder.dtype)]
         if self.config.tagger:
-            used.append(_used("entities", self._find(self.config.tagger), None, "auto"))
+            named.append(_planned("entities", look(self.config.tagger), None, "auto"))
         if (ner := self.config.evidence.ner) and ner != NATASHA:
-            used.append(_used("evidence", self._find(ner), None, "auto"))
+            named.append(_planned("evidence", look(ner), None, "auto"))
         for lang in translated:
             chosen = self._translator(lang)
-            used.append(self._used(f"translator {lang}", chosen))
-            if chosen.fallback:
-                used.append(self._used(f"fallback {lang}", chosen.fallback))
-        return used
-
-    def _used(self, role: str, chosen: EngineConfig) -> UsedModel:
-        if isinstance(chosen.options, OpenAIOptions):
-            # Nothing to find, but the key must be there.
-            api_key(chosen.options)
-            where = chosen.options.base_url
-            return UsedModel(role, chosen.model, None, where, chosen.options.license, False, chosen.engine)
-        options = chosen.options
-        compute = options.compute_type if isinstance(options, CTranslate2Options) else options.dtype
-        return _used(role, self._find(chosen.model), chosen.engine, compute)
+            engines = [(f"translator {lang}", chosen), (f"fallback {lang}", chosen.fallback)]
+            for role, engine in engines:
+                if engine is None:
+                    continue
+                options = engine.options
+                if isinstance(options, OpenAIOptions):
+                    named.append(PlannedModel(_served(role, engine.model, options)))
+                    continue
+                compute = options.compute_type if isinstance(options, CTranslate2Options) else options.dtype
+                named.append(_planned(role, look(engine.model), engine.engine, compute))
+        return named
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -229,16 +263,18 @@ class Models:
     def may_remember(self, source: str, target: str) -> bool:
         """Say whether the memory holds translations between two languages by our model or by people.
 
-        No engine is looked at for that, and no memory is made.
+        No engine is looked at for that, no model fetched, and no memory made.
         """
         if self._memory_path is None or not self._memory_path.is_file():
             return False
         chosen = self._translator(target)
-        served = isinstance(chosen.options, OpenAIOptions)
-        model = chosen.model if served else f"{chosen.model}#{self._find(chosen.model).fingerprint}"
+        named = f"model:{chosen.model}"
+        if not isinstance(chosen.options, OpenAIOptions):
+            found = self._look_up(chosen.model)
+            named += f"#{found.fingerprint if isinstance(found, ModelFiles) else 'absent'}"
         return any(
             (each.source_lang, each.target_lang) == (source, target)
-            and (each.signature is None or f"model:{model}" in each.signature)
+            and (each.signature is None or named in each.signature)
             for each in self._remembered
         )
 
@@ -259,6 +295,7 @@ class Models:
     def translator(self, lang: str) -> Translator:
         """Return what translates into a language: its engine, and all that chooses, checks and remembers."""
         from mtalign.check import Judge
+        from mtalign.likeness import Likeness
         from mtalign.translate.prompts import examples
         from mtalign.translate.translator import Translator
 
@@ -269,7 +306,7 @@ class Models:
                 encoder=self.vectors,
                 weights=chosen.weights,
                 candidates=chosen.candidates,
-                judge=Judge(self.config.check, self.vectors, examples()),
+                judge=Judge(self.config.check, Likeness(self.vectors, examples())),
                 ladder=chosen.ladder,
                 fallback=self._engine(chosen.fallback) if chosen.fallback else None,
                 terms=self.terms,
@@ -361,6 +398,18 @@ class Models:
             self._files[name] = resolve(name)
         return self._files[name]
 
+    def _look_up(self, name: str) -> ModelFiles | Absent:
+        """Return a model that is here, and what is known of one that is not."""
+        if name in self._files:
+            return self._files[name]
+        if name not in self._absent:
+            found = look_up(name)
+            if isinstance(found, ModelFiles):
+                self._files[name] = found
+                return found
+            self._absent[name] = found
+        return self._absent[name]
+
     def _translator(self, lang: str) -> TranslatorConfig:
         chosen = self.config.translator(lang)
         if chosen is None:
@@ -380,9 +429,17 @@ class _EncoderOnUse:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._models.encoder.encode(texts)
 
+    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        return self._models.encoder.token_embeddings(texts)
 
-def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -> UsedModel:
-    return UsedModel(
+
+def _planned(role: str, found: ModelFiles | Absent, engine: str | None, compute_type: str) -> PlannedModel:
+    if isinstance(found, Absent):
+        model = UsedModel(
+            role, found.name, found.revision, "", found.license, False, engine, compute_type, found.bytes
+        )
+        return PlannedModel(model, found.bytes or 0, found.problem)
+    model = UsedModel(
         role,
         found.name,
         found.revision,
@@ -393,6 +450,13 @@ def _used(role: str, found: ModelFiles, engine: str | None, compute_type: str) -
         compute_type,
         sum(each.stat().st_size for each in found.path.rglob("*") if each.is_file()),
     )
+    return PlannedModel(model)
+
+
+def _served(role: str, name: str, options: OpenAIOptions) -> UsedModel:
+    """Return what is known of a model on a server: there is nothing to find, but the key must be there."""
+    api_key(options)
+    return UsedModel(role, name, None, options.base_url, options.license, False, "openai")
 
 
 @cache

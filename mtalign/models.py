@@ -16,10 +16,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from mtalign.errors import ModelUnavailable
 from mtalign.starter import STARTERS, Starter, checked, sha256_of
@@ -46,6 +48,20 @@ class ModelFiles:
     demo: bool = False
 
 
+@dataclass(frozen=True)
+class Absent:
+    """A checkpoint of the hub that is not on this machine, and what the hub says of it.
+
+    `bytes` is how much there is to fetch. `problem` says why it cannot be had; then nothing else is known.
+    """
+
+    name: str
+    license: str | None = None
+    revision: str | None = None
+    bytes: int | None = None
+    problem: str | None = None
+
+
 def resolve(name: str) -> ModelFiles:
     """Return the checkpoint that `name` stands for, fetching or building it first where needed.
 
@@ -58,6 +74,26 @@ def resolve(name: str) -> ModelFiles:
     if name.startswith("hub:"):
         return _from_hub(name)
     return _from_folder(name)
+
+
+def look_up(name: str) -> ModelFiles | Absent:
+    """Return what `resolve` would return, but fetch nothing from the hub: it is only asked.
+
+    Raises:
+        ModelUnavailable: a folder or a starter model that is not usable.
+        MissingExtra: a starter model whose package is not installed.
+    """
+    if not name.startswith("hub:"):
+        return resolve(name)
+    try:
+        with _explained(name):
+            return _on_hub(name)
+    except ModelUnavailable as error:
+        try:
+            with _explained(name):
+                return _from_cache(name)
+        except ModelUnavailable:
+            return Absent(name, problem=str(error))
 
 
 def cache_root() -> Path:
@@ -197,7 +233,11 @@ def card_license(folder: Path) -> str | None:
         stated = ModelCard.load(card).data.to_dict()
     except (OSError, ValueError, HfHubHTTPError):
         return None
-    licence = stated.get("license_name") if stated.get("license") == "other" else stated.get("license")
+    return _stated_license(stated)
+
+
+def _stated_license(card: Mapping[str, Any]) -> str | None:
+    licence = card.get("license_name") if card.get("license") == "other" else card.get("license")
     return str(licence) if licence else None
 
 
@@ -205,62 +245,143 @@ def _require_checkpoint(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelUnavailable(f"model {name!r}: {folder} has no config.json, so it is not a checkpoint")
     if not any(folder.glob("*.safetensors")):
-        raise ModelUnavailable(
-            f"model {name!r}: {folder} has no *.safetensors; pickled weights are never loaded. Remedy: take "
-            "a revision with safetensors (for hub models often refs/pr/N), or convert the checkpoint once"
-        )
+        raise _without_safetensors(name, str(folder))
+
+
+def _without_safetensors(name: str, place: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"model {name!r}: {place} has no *.safetensors; pickled weights are never loaded. Remedy: take "
+        "a revision with safetensors (for hub models often refs/pr/N), or convert the checkpoint once"
+    )
 
 
 def _from_hub(name: str) -> ModelFiles:
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-    repository, _, revision = name.removeprefix("hub:").partition("@")
-    try:
-        folder = _snapshot(repository, revision or None)
+    repository, revision = _parts(name)
+    with _explained(name):
+        folder = _snapshot(repository, revision)
         if not revision and not any(folder.glob("*.safetensors")):
             folder = _snapshot(repository, _converted_revision(repository))
+    return _hub_files(name, folder)
+
+
+def _from_cache(name: str) -> ModelFiles:
+    """Return what the hub's cache holds of a model, as `_from_hub` does while the hub is away."""
+    repository, revision = _parts(name)
+    folder = _snapshot(repository, revision, fetch=False)
+    if not revision and not any(folder.glob("*.safetensors")):
+        folder = _snapshot(repository, _converted_revision(repository), fetch=False)
+    return _hub_files(name, folder)
+
+
+def _on_hub(name: str) -> ModelFiles | Absent:
+    """Return a model that is here as the hub has it now, or what the hub says of it."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    repository, revision = _parts(name)
+
+    def ask(revision: str | None) -> tuple[Any, dict[str, int]]:
+        told = HfApi().model_info(repository, revision=revision or "main", files_metadata=True)
+        sizes = {each.rfilename: each.size or 0 for each in told.siblings or ()}
+        wanted = (file for file in sizes if any(fnmatch(file, pattern) for pattern in _HUB_PATTERNS))
+        return told, {file: sizes[file] for file in wanted}
+
+    told, sizes = ask(revision)
+    if not revision and not any(file.endswith(".safetensors") for file in sizes):
+        told, sizes = ask(_converted_revision(repository))
+    if not any(file.endswith(".safetensors") for file in sizes):
+        raise _without_safetensors(name, "its repository")
+    missing = sum(
+        size
+        for file, size in sizes.items()
+        if not isinstance(try_to_load_from_cache(repository, file, revision=told.sha), str)
+    )
+    if not missing:
+        return _hub_files(name, _snapshot(repository, told.sha, fetch=False))
+    card = told.card_data.to_dict() if told.card_data else {}
+    return Absent(name, _stated_license(card), told.sha, missing)
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    """Return the repository and the revision that a name of the hub's holds."""
+    repository, _, revision = name.removeprefix("hub:").partition("@")
+    return repository, revision or None
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn the errors of the hub's client into ones that say what to do."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        yield
+    except ModelUnavailable:
+        raise
     except GatedRepoError as error:
         raise ModelUnavailable(
             f"model {name!r} is gated: accept its terms on its page, then log in with `hf auth login`"
         ) from error
     except RevisionNotFoundError as error:
-        raise ModelUnavailable(f"model {name!r}: the hub has no revision {revision!r} of it") from error
+        raise ModelUnavailable(
+            f"model {name!r}: the hub has no revision {_parts(name)[1]!r} of it"
+        ) from error
     except RepositoryNotFoundError as error:
         raise ModelUnavailable(
             f"model {name!r}: the hub knows no such repository, or it is private and you are not logged in"
         ) from error
     except Exception as error:  # the hub client lets errors of whichever HTTP library it uses through
         raise ModelUnavailable(_unreachable(name, error)) from error
+
+
+def _hub_files(name: str, folder: Path) -> ModelFiles:
     _require_checkpoint(name, folder)
     return ModelFiles(
         name=name,
         path=folder,
-        fingerprint=f"{repository}@{folder.name}",
+        fingerprint=f"{_parts(name)[0]}@{folder.name}",
         license=card_license(folder),
         revision=folder.name,
     )
 
 
-def _snapshot(repository: str, revision: str | None) -> Path:
+def _snapshot(repository: str, revision: str | None, *, fetch: bool = True) -> Path:
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(repository, revision=revision, allow_patterns=list(_HUB_PATTERNS)))
+    return Path(
+        snapshot_download(
+            repository, revision=revision, allow_patterns=list(_HUB_PATTERNS), local_files_only=not fetch
+        )
+    )
 
 
 def _converted_revision(repository: str) -> str | None:
     """Return the pull request in which the hub's own bot offers a repository's weights as safetensors.
 
     Many older repositories (OPUS-MT, M2M100) hold pickled weights only on their main branch; the hub
-    converts those on request, and leaves the result as a pull request by this account.
+    converts those on request, and leaves the result as a pull request by this account. Whose a pull request
+    is, the hub's own cache does not know: it is noted in ours, for when the hub is away.
     """
     from huggingface_hub import HfApi
 
-    offers = HfApi().get_repo_discussions(
-        repository, author=_CONVERSION_BOT, discussion_type="pull_request", discussion_status="open"
-    )
+    note = cache_root() / "hub" / f"{repository.replace('/', '--')}.conversion"
+    try:
+        offers = list(
+            HfApi().get_repo_discussions(
+                repository, author=_CONVERSION_BOT, discussion_type="pull_request", discussion_status="open"
+            )
+        )
+    except Exception:
+        if not note.is_file():
+            raise
+        return note.read_text(encoding="utf-8").strip()
     trusted = [each for each in offers if each.author == _CONVERSION_BOT]
     newest = max(trusted, key=lambda each: each.num, default=None)
-    return newest.git_reference if newest else None
+    if newest is None:
+        return None
+    # A cache that others fill may not be ours to write to.
+    with suppress(OSError):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{newest.git_reference}\n", encoding="utf-8")
+    return newest.git_reference
 
 
 def _unreachable(name: str, error: Exception) -> str:

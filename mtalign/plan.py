@@ -1,6 +1,6 @@
 """What a run has ahead of it: sentences, what the memory serves of them, and how long the rest will take.
 
-Nothing is translated and nothing is written. The memory is asked under the engine's signature, which is
+Nothing is translated, fetched or written. The memory is asked under the engine's signature, which is
 known without its weights, except where CTranslate2 never ran the model on this machine; and it is asked only
 where it holds translations that may be this model's or a person's.
 """
@@ -21,7 +21,7 @@ from mtalign.run import missing
 from mtalign.segment import segment
 from mtalign.store import Run, is_run
 from mtalign.translate.document import contexts_of, units_of
-from mtalign.translate.sentences import count_known
+from mtalign.translate.sentences import as_looked_up, count_known
 
 if TYPE_CHECKING:
     from mtalign.load import Models
@@ -139,13 +139,18 @@ def _known(sources: Sequence[Document], target: str, models: Models) -> int:
     """Return how many sentences the memory serves."""
     found = 0
     for lang in dict.fromkeys(each.lang for each in sources):
-        if not models.may_remember(lang, target):
+        if not models.may_remember(lang, target) or models.memory is None:
             continue
-        translator = models.translator(target)
         own = [each for each in sources if each.lang == lang]
         texts = [text for each in own for text in units_of(each)]
-        contexts = [text for each in own for text in contexts_of(each, translator)]
-        found += count_known(texts, lang, target, translator, contexts)
+        if models.are_here(target):
+            translator = models.translator(target)
+            signature = translator.signature
+            lines = as_looked_up(texts, [text for each in own for text in contexts_of(each, translator)])
+        else:
+            # What people translated is found under every signature, and in every context.
+            signature, lines = "", as_looked_up(texts)
+        found += count_known(lines, lang, target, models.memory, signature)
     return found
 
 

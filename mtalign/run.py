@@ -219,6 +219,10 @@ def _fail(work: _Work, error: Exception) -> None:
 
 def _begin(work: _Work, targets: Sequence[str], models: Models) -> None:
     """Segment and annotate; take over human translations, and machine ones that would be made again."""
+    if (lang := work.article.source.lang) in targets:
+        raise InputError(
+            f"article {work.article.source.id!r} is in {lang!r}, a target language; run it with other targets"
+        )
     work.signature = models.signature(missing(work.article, targets))
     earlier = _still_valid(work)
     with work.timed("segment"):

@@ -407,7 +407,14 @@ def translate_rows(targets: Sequence[str]) -> Stage:
     """Return the stage that translates each row's text into the target languages."""
 
     def translate(rows: Sequence[JsonRow], models: Models) -> list[JsonRow | InputError]:
-        read = [_attempt(_translation_source, row, models) for row in rows]
+        def source_of(row: JsonRow, _: Models) -> Document:
+            typed = _typed(row, TranslateRow)
+            lang = language(typed.lang).code
+            if lang in targets:
+                raise InputError(f"the text is in {lang!r}, a target language")
+            return segment(Document(str(typed.id), lang, typed.text))
+
+        read = [_attempt(source_of, row, models) for row in rows]
         sources = [each for each in read if not isinstance(each, InputError)]
         made = {
             lang: translate_documents(sources, lang, models.translator(lang), split_sentences)
@@ -422,11 +429,6 @@ def translate_rows(targets: Sequence[str]) -> Stage:
         ]
 
     return translate
-
-
-def _translation_source(row: JsonRow, _: Models) -> Document:
-    typed = _typed(row, TranslateRow)
-    return segment(Document(str(typed.id), language(typed.lang).code, typed.text))
 
 
 def _translated_row(row: JsonRow, made: Mapping[str, Translated]) -> JsonRow:

@@ -1,28 +1,36 @@
 """Measure the likeness of a translation to its source: alarms on human translations, and mix-ups found.
 
-    python scripts/bench_likeness.py [NEWS.jsonl] [NTREX.jsonl] [LINES]
+    python scripts/bench_likeness.py [--news NEWS.jsonl] [--ntrex NTREX.jsonl] [--lines 300]
+        [--outputs STARTER.jsonl]
 
-A mix-up is the translation of the sentence after next in the same article. For each limit the table has
-the share of human translations under it (false alarms) and of mix-ups under it (found). LINES limits the
-lines of NTREX.
+A mix-up is the translation of the sentence after next in the same article; an unrelated one is that of a
+sentence far away. For each limit the table has the share under it of human translations (false alarms), of
+mix-ups and of unrelated ones (found): by tokens, by sentences, and by both, as a run does it. The encoder has
+to see what tokens place under the limit. With outputs of scripts/starter_translations.py the same for those.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
-from itertools import groupby
+from collections.abc import Callable
+from itertools import groupby, product
 from pathlib import Path
 
-from mtalign.check import Judge, Limits
+import numpy as np
+from numpy.typing import NDArray
+from starter_translations import read_rows
+
 from mtalign.encode import Encoder
+from mtalign.likeness import Likeness
 from mtalign.models import resolve
 from mtalign.translate.prompts import examples
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 TARGETS = ("ko", "uk", "ru")
 LIMITS = (0.2, 0.3, 0.4, 0.5, 0.6)
+_FAR = 97
 
 
 def read_news(path: Path) -> list[list[dict[str, str]]]:
@@ -52,43 +60,60 @@ def read_lines(path: Path, count: int) -> list[list[dict[str, str]]]:
     ]
 
 
-def main() -> int:
-    """Print the table."""
-    paths = [Path(each) for each in sys.argv[1:3]] or [
-        DATA / "corpus/news.jsonl",
-        DATA / "translation/ntrex.jsonl",
+def kinds_of_pairs(articles: list[list[dict[str, str]]], lang: str) -> list[list[tuple[str, str]]]:
+    """Return human translations, mix-ups, and unrelated sentences, as pairs of texts."""
+    beads = [[bead for bead in article if "en" in bead and lang in bead] for article in articles]
+    every = [bead for article in beads for bead in article]
+    return [
+        [(bead["en"], bead[lang]) for bead in every],
+        [(a["en"], b[lang]) for article in beads for a, b in zip(article, article[2:], strict=False)],
+        [(a["en"], b[lang]) for a, b in zip(every, every[_FAR:] + every[:_FAR], strict=True)],
     ]
-    if not all(path.is_file() for path in paths):
-        print(f"no such files: {', '.join(map(str, paths))}; give the paths of NEWS.jsonl and NTREX.jsonl")
-        return 2
-    judge = Judge(Limits(), Encoder(resolve("starter:e5-small"), prefix="query: "), examples())
-    sets = {
-        "news": read_news(paths[0]),
-        "ntrex": read_lines(paths[1], int(sys.argv[3]) if len(sys.argv) > 3 else 300),
-    }
-    print("set    lang  beads  " + "  ".join(f"under {limit}: alarms, found" for limit in LIMITS))
-    for name, articles in sets.items():
+
+
+def compare(
+    by: Callable[[list[tuple[str, str]], str, str], list[float]],
+    groups: list[list[tuple[str, str]]],
+    lang: str,
+) -> tuple[list[NDArray[np.float64]], float]:
+    """Return the likeness of all pairs of each group, and the seconds it took."""
+    by(groups[0][:1], "en", lang)
+    began = time.process_time()
+    found = [np.array(by(pairs, "en", lang)) for pairs in groups]
+    return found, time.process_time() - began
+
+
+def print_shares(name: str, lang: str, groups: list[list[tuple[str, str]]], likeness: Likeness) -> None:
+    """Print the share of each group under each limit, by tokens, by sentences and by both."""
+    near, seconds = compare(likeness.by_tokens, groups, lang)
+    vectors, more = compare(likeness.by_sentences, groups, lang)
+    both = [np.maximum(a, b) for a, b in zip(near, vectors, strict=True)]
+    for by, values in (("tokens", near), ("sentences", vectors), ("both", both)):
+        cells = [" /".join(f"{np.mean(each < limit):6.1%}" for each in values) for limit in LIMITS]
+        print(f"{name:7} {lang:4} {len(groups[0]):6}  {by:9} " + " |".join(cells), flush=True)
+    rates = [sum(map(len, groups)) / each for each in (seconds, more)]
+    print(f"pairs a second of processor time: tokens {rates[0]:,.0f}, sentences {rates[1]:,.0f}")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--news", type=Path, default=DATA / "corpus/news.jsonl")
+    parser.add_argument("--ntrex", type=Path, default=DATA / "translation/ntrex.jsonl")
+    parser.add_argument("--lines", type=int, default=300, help="lines of NTREX")
+    parser.add_argument("--outputs", type=Path, help="translations by the starter")
+    arguments = parser.parse_args()
+    likeness = Likeness(Encoder(resolve("starter:e5-small"), prefix="query: "), examples())
+    sets = {"news": read_news(arguments.news), "ntrex": read_lines(arguments.ntrex, arguments.lines)}
+    print("share under a limit: human / mixed up / unrelated")
+    print("set     lang  beads  by        " + " |".join(f"{limit:^22}" for limit in LIMITS))
+    for (name, articles), lang in product(sets.items(), TARGETS):
+        print_shares(name, lang, kinds_of_pairs(articles, lang), likeness)
+    if arguments.outputs:
+        rows = read_rows(arguments.outputs)
         for lang in TARGETS:
-            right, wrong = [], []
-            for article in articles:
-                beads = [bead for bead in article if "en" in bead and lang in bead]
-                right += [(bead["en"], bead[lang]) for bead in beads]
-                wrong += [(a["en"], b[lang]) for a, b in zip(beads, beads[2:], strict=False)]
-            began = time.process_time()
-            good, bad = (
-                [each for each in judge.likenesses(pairs, "en", lang) if each is not None]
-                for pairs in (right, wrong)
-            )
-            seconds = time.process_time() - began
-            cells = [
-                f"{sum(each < limit for each in good) / len(good):12.1%}, "
-                f"{sum(each < limit for each in bad) / len(bad):6.1%}"
-                for limit in LIMITS
-            ]
-            rate = (len(good) + len(bad)) / seconds
-            print(f"{name:6} {lang:4} {len(good):6}  " + "  ".join(cells) + f"  ({rate:,.0f} pairs/cpu-s)")
-    return 0
+            print_shares("outputs", lang, [[(row["en"], row[lang]["text"]) for row in rows]], likeness)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -28,7 +28,15 @@ def encoder() -> Encoder:
 @pytest.fixture(scope="session")
 def trained_marian(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
     """A tiny Marian that translates the sentences of `checkpoints.pairs`."""
-    return train_marian(tmp_path_factory.mktemp("trained") / "trained-marian")
+    import torch
+
+    # Matrices this small are slower on several threads, and many times slower on a busy machine.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return train_marian(tmp_path_factory.mktemp("trained") / "trained-marian")
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

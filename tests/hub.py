@@ -20,7 +20,10 @@ def commit_of(revision: str) -> str:
 
 @contextmanager
 def serve(
-    repository: str, revisions: Mapping[str, Files], conversions: Mapping[int, str] | None = None
+    repository: str,
+    revisions: Mapping[str, Files],
+    conversions: Mapping[int, str] | None = None,
+    license: str | None = None,
 ) -> Iterator[str]:
     """Serve a repository and yield the endpoint.
 
@@ -28,6 +31,7 @@ def serve(
         repository: OWNER/NAME.
         revisions: files by revision (`main`, `refs/pr/4`).
         conversions: author of each open pull request, by its number.
+        license: what the hub says that the card says.
     """
     commits = {commit_of(revision): files for revision, files in revisions.items()}
 
@@ -71,8 +75,9 @@ def serve(
                 self.answer(404, b"{}", X_Error_Code="RepoNotFound")
 
     def info(name: str) -> dict[str, object]:
-        siblings = [{"rfilename": file} for file in revisions[name]]
-        return {"id": repository, "sha": commit_of(name), "siblings": siblings, "private": False}
+        siblings = [{"rfilename": file, "size": len(body)} for file, body in revisions[name].items()]
+        found = {"id": repository, "sha": commit_of(name), "siblings": siblings, "private": False}
+        return found | ({"cardData": {"license": license}} if license else {})
 
     def tree(commit: str) -> list[dict[str, object]]:
         files = commits[commit].items()
@@ -96,7 +101,7 @@ def serve(
         return {"discussions": found, "count": len(found), "start": 0}
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -52,7 +52,7 @@ def chat_server(
             self.wfile.write(content)
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield {"base_url": f"http://127.0.0.1:{httpd.server_port}/v1", "concurrency": 8, "logprobs": False}
     finally:

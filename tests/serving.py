@@ -14,7 +14,7 @@ from mtalign.store import Run
 def serving(run: Run) -> Iterator[ReportServer]:
     with ReportServer(run, "Summit") as server:
         server.wait()
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield server

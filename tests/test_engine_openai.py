@@ -75,7 +75,7 @@ def serving(answer: Answer) -> Iterator[Server]:
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server = Server(f"http://127.0.0.1:{httpd.server_port}/v1")
-    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield server
@@ -173,13 +173,16 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         Reply(503),
         Reply(429, headers={"Retry-After": "0"}),
         Reply(429, headers={"Retry-After": "Mon, 01 Jan 2024 00:00:00 GMT"}),
+        Reply(429, headers={"Retry-After": "Tue, 02 Jan 2024 00:00:00 -0000"}),
         Reply(429, headers={"Retry-After": "soon"}),
         Reply(200, b'{"choices": ['),
         Reply(200, b'{"error": "try again"}'),
         Reply(200, b'{"choices": []}'),
         Reply(200, b"<html>"),
+        Reply(200, b"no gzip", {"Content-Encoding": "gzip"}),
+        Reply(200, b'{"choices": [{"message": {"content": "\xff"}}]}'),
     ],
-    ids=lambda reply: f"{reply.status}-{reply.body.decode()[:12]}{reply.headers.get('Retry-After', '')[:6]}",
+    ids=lambda reply: f"{reply.status}-{reply.body[:12]!r}{reply.headers.get('Retry-After', '')[-6:]}",
 )
 def test_trouble_that_passes(trouble: Reply) -> None:
     with serving(lambda number, body: trouble if number < 2 else shout(number, body)) as server:
@@ -234,7 +237,10 @@ def test_connection_refused() -> None:
     [
         (400, InputError, "refuses a sentence"),
         (401, ConfigError, "refuses the key"),
-        (404, ConfigError, "test-model"),
+        (404, ConfigError, "does not serve model 'test-model'"),
+        (301, ConfigError, "at this address"),
+        (402, ConfigError, "status 402"),
+        (413, InputError, "refuses a sentence"),
     ],
 )
 def test_refusals_are_not_repeated(status: int, error: type[Exception], needle: str) -> None:
@@ -272,6 +278,16 @@ def test_several_candidates_are_one_greedy_and_samples() -> None:
         ("sample 1", 0.0),
     ]
     assert server.bodies[1]["seed"] == 0
+
+
+def test_a_server_that_gives_one_answer_at_a_time_is_asked_again() -> None:
+    def answer(_: int, body: dict[str, Any]) -> Reply:
+        return said("greedy" if body["temperature"] == 0 else f"sample {body['seed']}")
+
+    with serving(answer) as server:
+        (group,) = engine(server, seed=7).translate(["Hello"], "en", "ru", Decoding(candidates=4))
+    assert [each.text for each in group] == ["greedy", "sample 7", "sample 8", "sample 9"]
+    assert [body.get("n") for body in server.bodies] == [None, 3, 2, 1]
 
 
 def test_a_cut_answer_is_not_complete() -> None:

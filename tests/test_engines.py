@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +15,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import AutoModelForSeq2SeqLM
 
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UsageError
 from mtalign.models import ModelFiles
 from mtalign.translate import ctranslate2, transformers
 from mtalign.translate.batching import plan_batches, run_batches
-from mtalign.translate.checkpoint import check_embeddings
+from mtalign.translate.checkpoint import check_embeddings, load_tokenizer
 from mtalign.translate.engine import Decoding, Engine, Hypothesis
 from mtalign.translate.options import CTranslate2Options, TransformersOptions
 from mtalign.translate.sentences import translate_sentences
@@ -99,6 +103,24 @@ def test_a_sentence_of_3000_tokens_is_never_truncated(engines: dict[str, Engine]
     assert result.issues[0].kind == "split-sentence"
 
 
+@pytest.mark.parametrize("name", _ENGINES)
+def test_the_last_word_of_a_long_sentence_is_read(engines: dict[str, Engine], name: str) -> None:
+    engine = engines[name]
+    room = min(engine.limit("en", "ru"), 1000)
+    clauses = "; ".join(checkpoints.english(80, seed=4))
+    sentence = clauses[
+        : max(n for n in range(0, len(clauses), 400) if _count(engine, clauses[:n]) < room - 20)
+    ]
+    # Of equal length, so that nothing else makes a difference.
+    ends = [f"{sentence} Geneva budget", f"{sentence} budget Geneva"]
+    (one,), (other,) = engine.translate(ends, "en", "ru")
+    assert one.score != other.score
+
+
+def _count(engine: Engine, text: str) -> int:
+    return engine.count_tokens(text, "en", "ru")
+
+
 _ODD = {
     "empty": "",
     "space": " \t ",
@@ -151,8 +173,13 @@ def test_scores_are_log_probabilities_of_the_given_translation(engines: dict[str
         engine.score(["a"], ["слово " * 40_000], "en", "ru")
 
 
-def test_a_score_is_that_of_the_search(trained_marian: ModelFiles) -> None:
-    engine = transformers.load_engine(trained_marian, TransformersOptions(batching="exact"))
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"beam_size": 3}, {"sample": True, "temperature": 0.7}],
+    ids=["greedy", "beams", "samples"],
+)
+def test_a_score_is_that_of_the_search(trained_marian: ModelFiles, options: dict[str, object]) -> None:
+    engine = transformers.load_engine(trained_marian, TransformersOptions(**options))  # type: ignore[arg-type]
     sources = checkpoints.english(10, seed=12)
     found = [group[0] for group in engine.translate(sources, "en", "ru")]
     scores = engine.score(sources, [each.text for each in found], "en", "ru")
@@ -160,6 +187,47 @@ def test_a_score_is_that_of_the_search(trained_marian: ModelFiles) -> None:
     # A few outputs are written with other pieces than the tokenizer reads them with.
     close = [abs(mean - each.score) < 1e-4 for mean, each in zip(means, found, strict=True)]
     assert sum(close) >= 7
+
+
+# What stands in front of the text, and the token that the output begins with.
+_INTO_RUSSIAN = {
+    "marian": ("", None),
+    "m2m100": ("", "__ru__"),
+    "nllb": ("", "rus_Cyrl"),
+    "mbart50": ("", "ru_RU"),
+    "madlad": ("<2ru> ", None),
+}
+
+
+@pytest.mark.parametrize("kind", _ENCODER_DECODERS)
+@pytest.mark.parametrize("no_repeat", [0, 1])
+def test_tokens_and_scores_are_those_of_plain_transformers(
+    files: dict[str, ModelFiles], engines: dict[str, Engine], kind: str, no_repeat: int
+) -> None:
+    """`generate` as documented, a sentence at a time, and how likely the model finds its own choices."""
+    front, start = _INTO_RUSSIAN[kind]
+    tokenizer = load_tokenizer(files[kind])
+    model = AutoModelForSeq2SeqLM.from_pretrained(files[kind].path)
+    model.generation_config.forced_eos_token_id = None
+    sources = checkpoints.english(4, seed=14)
+    made = engines[kind].translate(sources, "en", "ru", Decoding(no_repeat=no_repeat))
+    for source, (ours,) in zip(sources, made, strict=True):
+        inputs = tokenizer(front + source, return_tensors="pt")
+        theirs = model.generate(
+            **inputs,
+            max_new_tokens=_QUICK.max_new_tokens(inputs["input_ids"].shape[1]),
+            num_beams=1,
+            no_repeat_ngram_size=no_repeat,
+            forced_bos_token_id=start and tokenizer.convert_tokens_to_ids(start),
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        logprobs = model.compute_transition_scores(theirs.sequences, theirs.logits, normalize_logits=True)[0]
+        # The language is given, not chosen.
+        given = 1 if start else 0
+        text = tokenizer.decode(theirs.sequences[0, 1 + given :], skip_special_tokens=True)
+        assert ours.text == " ".join(text.split())
+        assert ours.score == pytest.approx(float(logprobs[given:].mean()), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", _ENGINES)
@@ -297,6 +365,52 @@ def test_one_sentence_that_does_not_fit_is_an_error(error: Exception) -> None:
 
     with pytest.raises(UsageError, match="not enough memory for a single sentence"):
         run_batches([[0, 1], [2]], work)
+
+
+# Two engines, a batch of everything, and then little memory: as it is, and where nothing is tried again.
+SHORT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import torch
+from mtalign.models import ModelFiles
+from mtalign.translate import batching, ctranslate2, transformers
+from mtalign.translate.options import CTranslate2Options, TransformersOptions
+
+torch.set_num_threads(1)
+files = ModelFiles("trained", Path(sys.argv[1]), "0")
+everything = {"batch_tokens": 10**9, "max_ratio": 0.01}
+engines = [
+    transformers.load_engine(files, TransformersOptions(**everything)),
+    ctranslate2.load_engine(files, CTranslate2Options(**everything, workers=1)),
+]
+sentences = ["The minister welcomed the plan on Monday, and a teacher rejected two reports in Geneva."] * 800
+alone = [engine.translate(sentences[:1], "en", "ru")[0][0].text for engine in engines]
+status = Path("/proc/self/status").read_text().split("VmSize:")[1]
+room = int(status.split()[0]) * 1024 + (5 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+for engine, text in zip(engines, alone):
+    made = engine.translate(sentences, "en", "ru")
+    assert [group[0].text for group in made] == [text] * len(sentences)
+batching._OUT_OF_MEMORY = ()
+for engine in engines:
+    try:
+        engine.translate(sentences, "en", "ru")
+    except RuntimeError as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is set as Linux does")
+def test_batches_that_really_run_out_of_memory_are_halved(trained_marian: ModelFiles, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY, str(trained_marian.path)],
+        env={**os.environ, "MTALIGN_CACHE": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["RuntimeError", "RuntimeError"]
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:

@@ -107,6 +107,19 @@ def test_people_win_over_every_engine_and_are_named(path: Path) -> None:
         )
 
 
+def test_an_item_of_a_list_is_known_without_its_bullet_too(path: Path) -> None:
+    with Memory(path) as memory:
+        engine = Reverser()
+        translator = Translator(engine, memory=memory)
+        translate_sentences(["- a b", "c d"], "en", "ru", translator)
+        memory.add_human([Entry("en", "ru", "a b", "АБ"), Entry("en", "ru", "* e f", "• ЭФ")], "reviewed.tmx")
+        asked = len(engine.asked)
+        made = translate_sentences(["- a b", "2. c d", "* e f"], "en", "ru", translator)
+        assert made.texts == ("- АБ", "2. d c", "• ЭФ")
+        assert [each.sentences for each in made.issues] == [(0,), (2,)]
+        assert len(engine.asked) == asked
+
+
 def _write(path: Path, number: int) -> None:
     with Memory(path) as memory:
         for start in range(0, 200, 20):

@@ -185,11 +185,12 @@ PICKLED = {"config.json": b"{}", "README.md": CARD, "pytorch_model.bin": b"pickl
 SAFE = {"config.json": b"{}", "README.md": CARD, "model.safetensors": b"weights", "code.py": b"evil()"}
 
 
-def fetched(endpoint: str, name: str, home: Path) -> dict[str, object]:
+def fetched(endpoint: str, name: str, home: Path, script: str = RESOLVE) -> dict[str, object]:
     """Resolve a model in a process of its own, since the hub client reads its endpoint when imported."""
     env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    env["MTALIGN_CACHE"] = str(home / "mtalign")
     done = subprocess.run(
-        [sys.executable, "-c", RESOLVE, name], capture_output=True, text=True, env=env, check=False
+        [sys.executable, "-c", script, name], capture_output=True, text=True, env=env, check=False
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, object] = json.loads(done.stdout)
@@ -218,12 +219,58 @@ def test_the_hubs_own_conversion_is_taken_where_main_is_pickled(tmp_path: Path) 
     with serve("owner/name", revisions, {4: "SFconvertbot", 7: "stranger"}) as endpoint:
         found = fetched(endpoint, "hub:owner/name", tmp_path)
     assert found["revision"] == commit_of("refs/pr/4")
+    again = fetched("http://127.0.0.1:9", "hub:owner/name", tmp_path)
+    assert again == found
+
+
+LOOK_UP = """
+import json, sys
+from mtalign.models import Absent, look_up
+found = look_up(sys.argv[1])
+print(json.dumps({"absent": isinstance(found, Absent)} | {key: str(vars(found)[key]) for key in vars(found)}))
+"""
+
+
+def test_a_model_is_looked_up_without_being_fetched(tmp_path: Path) -> None:
+    revisions = {"main": PICKLED, "refs/pr/4": SAFE}
+    with serve("owner/name", revisions, {4: "SFconvertbot"}, license="mit") as endpoint:
+        before = fetched(endpoint, "hub:owner/name", tmp_path, LOOK_UP)
+        whole = sum(len(SAFE[file]) for file in ("config.json", "README.md", "model.safetensors"))
+        assert (before["absent"], before["bytes"], before["license"]) == (True, str(whole), "mit")
+        assert before["revision"] == commit_of("refs/pr/4")
+        assert not list(tmp_path.rglob("config.json"))
+        fetched(endpoint, "hub:owner/name", tmp_path)
+        after = fetched(endpoint, "hub:owner/name", tmp_path, LOOK_UP)
+        assert (after["absent"], after["revision"]) == (False, commit_of("refs/pr/4"))
+    assert fetched("http://127.0.0.1:9", "hub:owner/name", tmp_path, LOOK_UP) == after
+    (weights,) = tmp_path.rglob("snapshots/*/model.safetensors")
+    weights.unlink()
+    with serve("owner/name", revisions, {4: "SFconvertbot"}) as endpoint:
+        assert fetched(endpoint, "hub:owner/name", tmp_path, LOOK_UP)["bytes"] == str(len(b"weights"))
+
+
+SHOW = """
+import sys
+from mtalign.cli import main
+sys.argv[1:] = ["models", "show", sys.argv[1], "--json"]
+main()
+"""
+
+
+def test_a_model_is_shown_without_being_fetched(tmp_path: Path) -> None:
+    with serve("owner/name", {"main": SAFE}, license="mit") as endpoint:
+        shown = fetched(endpoint, "hub:owner/name", tmp_path, SHOW)
+    assert (shown["license"], shown["revision"]) == ("mit", commit_of("main"))
+    assert shown["to_fetch"] == sum(len(body) for file, body in SAFE.items() if file != "code.py")
+    assert not list(tmp_path.rglob("config.json"))
 
 
 def test_a_conversion_by_a_stranger_is_not_taken(tmp_path: Path) -> None:
     with serve("owner/name", {"main": PICKLED, "refs/pr/7": SAFE}, {7: "stranger"}) as endpoint:
         found = fetched(endpoint, "hub:owner/name", tmp_path)
+        planned = fetched(endpoint, "hub:owner/name", tmp_path, LOOK_UP)
     assert "pickled weights are never loaded" in str(found["error"])
+    assert "pickled weights are never loaded" in str(planned["problem"])
 
 
 def test_an_unknown_repository_is_named(tmp_path: Path) -> None:

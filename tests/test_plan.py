@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import toys
+from hub import commit_of, serve
 from typer.testing import CliRunner
 
 from mtalign.cli import app
@@ -80,6 +84,48 @@ def test_human_translations_cost_no_translation(config: Path, tmp_path: Path) ->
     (ahead,) = plan(inputs, "--to", "ru", "-c", config, "--no-memory")["languages"]
     assert (ahead["sentences"], ahead["to_translate"]) == (1, 0)
     assert ahead["other_seconds"] > 0
+
+
+def planned_of_the_hub(endpoint: str, home: Path, *args: str | Path) -> tuple[int, dict[str, Any], str]:
+    """Plan in a process of its own, since the hub client reads its endpoint when imported."""
+    env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "MTALIGN_CACHE": str(home)}
+    command = [sys.executable, "-c", "from mtalign.cli import main; main()", "run", *map(str, args)]
+    done = subprocess.run(
+        [*command, "--dry-run", "--json"], capture_output=True, text=True, env=env, check=False
+    )
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def test_a_plan_fetches_nothing_and_says_what_a_run_would(config: Path, tmp_path: Path) -> None:
+    files = {"config.json": b"{}", "model.safetensors": b"w" * 5000, "tf_model.h5": b"w" * 7000}
+    row = json.loads(config.read_text())
+    row["translate"]["default"]["model"] = "hub:owner/name"
+    preset = tmp_path / "hub.yaml"
+    preset.write_text(json.dumps(row))
+    inputs = toys.write_articles(tmp_path / "in.jsonl", [{"id": "a", "text": "The river rose. It fell."}])
+    memory = tmp_path / "memory.sqlite"
+    with Memory(memory) as open_memory:
+        open_memory.add_human([Entry("en", "ru", "The river rose.", "Река поднялась.")], "test")
+    asked = [inputs, "--to", "ru", "-c", preset, "--memory", memory]
+    home = tmp_path / "home"
+
+    with serve("owner/name", {"main": files}, license="cc-by-nc-4.0") as endpoint:
+        code, found, _ = planned_of_the_hub(endpoint, home, *asked)
+    assert code == 0
+    model = found["models"][1]
+    assert (model["license"], model["revision"]) == ("cc-by-nc-4.0", commit_of("main"))
+    assert model["to_fetch"] == model["bytes"] == 5002
+    assert not list(home.rglob("*.safetensors"))
+    assert [(each["known"], each["to_translate"]) for each in found["languages"]] == [(1, 2)]
+
+    code, found, said = planned_of_the_hub("http://127.0.0.1:9", home, *asked)
+    assert code == 2
+    assert "hub:owner/name" in said
+    assert "cannot be reached" in said
+    encoder, model = found["models"]
+    assert encoder["problem"] is None
+    assert "mtalign models fetch" in model["problem"]
+    assert found["languages"][0]["known"] == 1
 
 
 @pytest.mark.parametrize("preset", sorted((Path(__file__).parents[1] / "configs").glob("*.yaml")))

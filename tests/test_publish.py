@@ -325,6 +325,25 @@ def test_an_unknown_licence_is_said_in_the_card_and_can_be_overridden(tmp_path: 
     assert head_and_text(tmp_path / "out")[0]["license"] == "cc-by-4.0"
 
 
+@pytest.mark.parametrize(
+    ("wish", "against"),
+    [
+        ("cc-by-4.0", ("cc-by-nc-4.0",)),
+        ("CC BY-NC 4.0", ()),
+        ("cc0-1.0", ("cc-by-4.0", "cc-by-nc-4.0")),
+        ("our-own-terms", ()),
+    ],
+)
+def test_a_stated_licence_that_asks_for_less_than_the_works_do_is_said(
+    tmp_path: Path, wish: str, against: tuple[str, ...]
+) -> None:
+    machine = [record(first_row(), MACHINE, license="CC-BY-4.0")]
+    published = publish(machine, tmp_path / "out", name="x", licence=wish)
+    head, text = head_and_text(tmp_path / "out")
+    assert (published.licence, published.licences_against) == (head["license"], against)
+    assert ("which may ask for more" in text) is bool(against)
+
+
 def test_a_conflict_of_licences_stops_publishing_until_somebody_decides(tmp_path: Path) -> None:
     mixed = [record(first_row() | {"id": "a"}, license="CC-BY-SA-4.0"), record(first_row(), MACHINE)]
     with pytest.raises(UsageError, match=r"cc-by-sa-4.0 and cc-by-nc-4.0 cannot be combined.*--licence"):

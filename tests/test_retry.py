@@ -14,6 +14,7 @@ from mtalign.check import Judge, Limits
 from mtalign.config import Config, EncoderConfig, EngineConfig, TermsConfig, TranslatorConfig, load
 from mtalign.encode import Encoder
 from mtalign.errors import ConfigError
+from mtalign.likeness import Likeness
 from mtalign.load import Models
 from mtalign.record import Origin
 from mtalign.segment import segment, split_sentences
@@ -174,13 +175,15 @@ def test_candidates_are_ranked(encoder: Encoder) -> None:
 
 
 def test_what_is_unlike_its_source_is_seen(encoder: Encoder) -> None:
-    judge = Judge(Limits(), encoder, examples())
+    likeness = Likeness(encoder, examples())
+    judge = Judge(Limits(), likeness)
     other = "Футбольный матч закончился вничью после дополнительного времени."
     good, bad = judge.problems([(SOURCE, GOOD), (SOURCE, other)], "en", "ru")
     assert [each.kind for each in good] == []
     assert [each.kind for each in bad] == ["unlike-source"]
-    assert judge.likenesses([(SOURCE, GOOD)], "en", "pl") == [None]
-    off = Judge(Limits(likeness=0), encoder, examples())
+    (found,) = judge.problems([(SOURCE, other)], "en", "bg")  # there are no examples in Bulgarian
+    assert "unlike-source" not in [each.kind for each in found]
+    off = Judge(Limits(likeness=0), likeness)
     assert off.problems([(SOURCE, other)], "en", "ru") == [()]
 
 
@@ -325,6 +328,16 @@ def test_models_are_named_with_their_licences(models: Models) -> None:
     used = {each.role: each.license for each in models.find(["ko"])}
     assert used == {"encoder": "mit", "translator ko": None, "fallback ko": None}
     assert models.signature(["ko"]).count("#") == 3  # a fingerprint each
+
+
+def test_a_bad_glossary_is_found_out_before_anything_is_written(models: Models, tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("source\tko\tcase\nbank\t은행\tmaybe\n", encoding="utf-8")
+    terms = TermsConfig(glossary=tmp_path / "terms.tsv")
+    chosen = Models(models.config.model_copy(update={"terms": terms}))
+    for look in (chosen.find, chosen.survey):
+        assert look([])
+        with pytest.raises(ConfigError, match=r"terms\.tsv, line 2: case"):
+            look(["ko"])
 
 
 def test_everything_around_an_engine_is_set_in_yaml(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from checkpoints import m2m100
 from mtalign.config import Config, EncoderConfig, TranslatorConfig
 from mtalign.document import Article, Document
 from mtalign.encode import Encoder
-from mtalign.errors import ConfigError
+from mtalign.errors import ConfigError, InputError
 from mtalign.evaluate import (
     EntityRow,
     SentenceRow,
@@ -77,6 +77,12 @@ def test_the_same_article_gives_the_same_record(summit: Record, models: Models) 
     assert [getattr(again, name) for name in Record.__struct_fields__ if name != "timings"] == [
         getattr(summit, name) for name in Record.__struct_fields__ if name != "timings"
     ]
+
+
+def test_an_article_in_a_target_language_is_refused(models: Models) -> None:
+    article = Article(Document("a", "ru", "Министр уехал."), {"ko": Document("a", "ko", "장관이 떠났다.")})
+    with pytest.raises(InputError, match="'a' is in 'ru', a target language"):
+        process_article(article, ["ko", "ru"], models)
 
 
 def test_a_missing_translator_is_a_configuration_error(models: Models) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,6 +133,19 @@ def test_status_counts_and_estimates(finished: tuple[list[str | Path], Path]) ->
     shown = mtalign("status", run, "--watch", "1")
     assert shown.returncode == 0
     assert "9 articles" in shown.stdout
+
+
+def test_status_says_which_translations_are_a_demo(
+    finished: tuple[list[str | Path], Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished[1], run)
+    assert "demo" not in mtalign("status", run).stdout
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["models"][1]["demo"] = True
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    (line,) = [line for line in mtalign("status", run).stdout.splitlines() if "demo only" in line]
+    assert line.startswith("ru ")
 
 
 def test_a_second_signal_stops_at_once_and_the_run_goes_on(config: Path, tmp_path: Path) -> None:

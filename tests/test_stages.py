@@ -214,9 +214,10 @@ def test_translate_keeps_every_row_and_its_layout(
     rows = [
         {"id": 1, "text": f"{EN[0]}\n\n{EN[1]} {EN[2]}\n", "lang": "en"},
         b'{"text": "no id"}',
+        {"id": "uk", "text": "Порт відкрили.", "lang": "uk"},
         {"id": "empty", "text": ""},
     ]
-    first, bad, empty = run(translate_rows(["ko", "uk"]), made, rows)
+    first, bad, there, empty = run(translate_rows(["ko", "uk"]), made, rows)
     assert first["source"] == rows[0]["text"]  # type: ignore[index]
     assert set(first["translations"]) == {"ko", "uk"}
     for text in first["translations"].values():
@@ -225,6 +226,8 @@ def test_translate_keeps_every_row_and_its_layout(
         assert after.endswith("\n")
     assert first["engine"]["ko"]["model"] == str(files.path)
     assert isinstance(bad, Rejected)
+    assert isinstance(there, Rejected)
+    assert there.reason == "the text is in 'uk', a target language"
     assert empty["translations"] == {"ko": "", "uk": ""}
 
 

@@ -105,8 +105,8 @@ def document(marked: str, lang: str = "en") -> Document:
 def test_layout_is_kept_and_beads_follow_from_it() -> None:
     source = document("\n  A headline|\n\n\tOne two.|  Three four.|\n \n- five|\n\n\n")
     made = translate(source, "ru", Reverser(), whole)
-    assert made.document.text == "\n  headline A\n\n\ttwo. One  four. Three\n \nfive -\n\n\n"
-    assert made.document.sentence_texts() == ["headline A", "two. One", "four. Three", "five -"]
+    assert made.document.text == "\n  headline A\n\n\ttwo. One  four. Three\n \n- five\n\n\n"
+    assert made.document.sentence_texts() == ["headline A", "two. One", "four. Three", "- five"]
     assert [each.paragraph for each in made.document.sentences] == [
         each.paragraph for each in source.sentences
     ]
@@ -186,6 +186,32 @@ def test_a_sentence_without_letters_is_copied(sentence: str) -> None:
     engine = Reverser()
     result = translate_sentences([sentence], "en", "ru", Translator(engine))
     assert (result.texts, result.issues, engine.asked) == ((sentence.strip(),), (), [])
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        ("- first point", "- point first"),
+        ("• first  point", "• point first"),
+        ("— first point", "— point first"),
+        ("12. first point", "12. point first"),
+        ("(b) first point", "(b) point first"),
+        ("## first point", "## point first"),
+        ("J. Smith", "Smith J."),
+        ("1990. first", "first 1990."),
+        ("-first point", "point -first"),
+        ("a) 5", "5 a)"),
+    ],
+)
+def test_what_marks_an_item_of_a_list_is_not_left_to_the_engine(source: str, made: str) -> None:
+    assert translate_sentences([source], "en", "ru", Translator(Reverser())).texts == (made,)
+
+
+def test_a_point_is_translated_once_whatever_its_bullet() -> None:
+    engine = Reverser(limit=2)
+    result = translate_sentences(["- a b; c d", "a b; c d", "* a b; c d"], "en", "ru", Translator(engine))
+    assert result.texts == ("- b; a d c", "b; a d c", "* b; a d c")
+    assert engine.asked == ["a b;", "c d"]
 
 
 def test_an_empty_output_is_replaced_by_the_source_and_reported() -> None:

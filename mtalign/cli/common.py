@@ -34,7 +34,10 @@ class Offsets(str, Enum):
 ConfigOption = Annotated[
     str,
     typer.Option(
-        "--config", "-c", help="A YAML file, or the name of a preset: ko-uk-ru, nllb, starter (needs no hub)."
+        "--config",
+        "-c",
+        help="A YAML file, or the name of a preset: ko-uk-ru, nllb, madlad, translategemma, "
+        "or starter, which needs no hub.",
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")]

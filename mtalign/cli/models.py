@@ -55,12 +55,22 @@ def models_show(
     name: Annotated[str, typer.Argument(help="starter:NAME, hub:OWNER/NAME@REVISION or a folder.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Show where a model lies, its licence, and the checksums of what it is built from."""
-    from mtalign.models import resolve
+    """Show where a model lies, its licence, and the checksums of what it is built from.
+
+    One of the hub that is not here is not fetched: shown is what the hub says of it.
+    """
+    from mtalign.errors import ModelUnavailable
+    from mtalign.models import Absent, look_up
     from mtalign.starter import STARTERS
 
-    files = resolve(name)
-    shown: dict[str, object] = {**vars(files), "path": str(files.path)}
+    found = look_up(name)
+    if isinstance(found, Absent):
+        if found.problem:
+            raise ModelUnavailable(found.problem)
+        shown: dict[str, object] = {"name": name, "license": found.license, "revision": found.revision}
+        shown["to_fetch"] = found.bytes
+    else:
+        shown = {**vars(found), "path": str(found.path)}
     if starter := STARTERS.get(name):
         shown["upstream"] = starter.upstream
         shown["inputs"] = {f"{each.package}/{each.path}": each.sha256 for each in starter.inputs}

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mtalign.cli.common import print_json, table
+from mtalign.errors import ModelUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mtalign.formats.articles import Found
-    from mtalign.load import UsedModel
+    from mtalign.load import PlannedModel
     from mtalign.plan import Ahead
     from mtalign.record import Rejected
 
@@ -36,6 +37,11 @@ class Inputs:
     unreadable: list[Rejected]
     to_translate: dict[str, int]
     left_out: dict[str, int]
+
+    @property
+    def translated(self) -> list[str]:
+        """The languages that there is something to translate into."""
+        return [lang for lang, count in self.to_translate.items() if count]
 
 
 def read_inputs(files: Sequence[str], inputs: Iterable[Found | Rejected], targets: Sequence[str]) -> Inputs:
@@ -89,8 +95,18 @@ def without_hash(described: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in described.items() if key != "sha256"}
 
 
-def show_plan(plan: Inputs, used: Sequence[UsedModel], ahead: Sequence[Ahead], as_json: bool) -> None:
-    """Print what a run would do."""
+def show_plan(plan: Inputs, models: Sequence[PlannedModel], ahead: Sequence[Ahead], as_json: bool) -> None:
+    """Print what a run would do.
+
+    Raises:
+        ModelUnavailable: printed, but the run could not start, for lack of a model.
+    """
+    _print_plan(plan, models, ahead, as_json)
+    if problems := dict.fromkeys(each.problem for each in models if each.problem):
+        raise ModelUnavailable("\n".join(problems))
+
+
+def _print_plan(plan: Inputs, models: Sequence[PlannedModel], ahead: Sequence[Ahead], as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -99,7 +115,10 @@ def show_plan(plan: Inputs, used: Sequence[UsedModel], ahead: Sequence[Ahead], a
                 "not_read": plan.left_out,
                 "characters": plan.characters,
                 "to_translate": plan.to_translate,
-                "models": [vars(each) for each in used],
+                "models": [
+                    {**vars(each.model), "to_fetch": each.to_fetch, "problem": each.problem}
+                    for each in models
+                ],
                 "languages": [
                     {**vars(each), "cached_share": each.cached_share, "seconds": round(each.seconds, 1)}
                     for each in ahead
@@ -118,17 +137,19 @@ def show_plan(plan: Inputs, used: Sequence[UsedModel], ahead: Sequence[Ahead], a
         ["role", "model", "licence", "engine", "number format", "on disk", "quality"],
         [
             [
-                each.role,
-                each.name,
-                each.license or "unknown",
-                each.engine or "encoder",
-                each.compute_type or "the server's",
-                f"{each.bytes / 1e6:,.0f} MB" if each.bytes else "on the server",
-                "demo only" if each.demo else "",
+                each.model.role,
+                each.model.name,
+                each.model.license or "unknown",
+                each.model.engine or "encoder",
+                each.model.compute_type or "the server's",
+                _where(each),
+                "demo only" if each.model.demo else "",
             ]
-            for each in used
+            for each in models
         ],
     )
+    if to_fetch := {each.model.name: each.to_fetch for each in models if each.to_fetch}:
+        typer.echo(f"to fetch from the hub: {len(to_fetch)} models, {_megabytes(sum(to_fetch.values()))}")
     table(
         "sentences",
         ["language", "sentences", "to translate", "from the memory", "time"],
@@ -149,6 +170,19 @@ def show_plan(plan: Inputs, used: Sequence[UsedModel], ahead: Sequence[Ahead], a
             f"  {each.lang}: {each.translate_seconds:.2f} s a new sentence ({_source(each.translate_rate)}), "
             f"{each.other_seconds:.2f} s a sentence for the other stages ({_source(each.other_rate)})"
         )
+
+
+def _where(each: PlannedModel) -> str:
+    """Say how large a model is, and whether it is here."""
+    if each.problem:
+        return "not here"
+    if each.to_fetch:
+        return f"{_megabytes(each.to_fetch)} to fetch"
+    return _megabytes(each.model.bytes) if each.model.bytes else "on the server"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
 
 
 def _duration(seconds: float) -> str:

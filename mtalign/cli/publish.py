@@ -112,6 +112,13 @@ def publish(
         return
     rows = [[config, split, count] for config, splits in made.rows.items() for split, count in splits.items()]
     table(f"{made.path}: {made.articles} articles, licence {made.licence}", ["config", "split", "rows"], rows)
+    if made.licences_against:
+        names = ", ".join(made.licences_against)
+        typer.echo(
+            f"warning: you state {made.licence}, but works in the dataset are under {names}, "
+            "which may ask for more; the card says so",
+            err=True,
+        )
     for filter_name, what, number in made.removed:
         typer.echo(f"{filter_name} left out {number} {what}")
     if made.near_duplicates:

@@ -161,10 +161,10 @@ def run(
     # Everything that can stop the run as a whole is found out here, before anything is written.
     read = partial(read_articles, files, home, format, mapped, utf16=offsets is Offsets.UTF16)
     plan = read_inputs(files, read(), targets)
-    used = models.find(lang for lang in targets if plan.to_translate[lang])
     if dry_run:
-        show_plan(plan, used, look_ahead(read(), targets, models, out), as_json)
+        show_plan(plan, models.survey(plan.translated), look_ahead(read(), targets, models, out), as_json)
         return
+    used = models.find(plan.translated)
     if out is None:
         raise UsageError("say where the results go: -o RUN")
     work = _runner(runner, workers, ray_address, ray_gpus, models)

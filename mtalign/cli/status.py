@@ -47,7 +47,8 @@ class Status:
     """A run directory at a glance. Counts are of the newest record of every article.
 
     `rate` is articles per hour of the last start with any, `remaining` what its inputs hold beyond articles
-    and rejects, `eta_hours` how long that takes at this rate; None where it is not known.
+    and rejects, `eta_hours` how long that takes at this rate; None where it is not known. `demo` names the
+    models whose translations are not meant for use.
     """
 
     articles: int = 0
@@ -58,6 +59,7 @@ class Status:
     eta_hours: float | None = None
     writers: list[str] = field(default_factory=list)
     engines: dict[str, dict[str, int]] = field(default_factory=dict)
+    demo: list[str] = field(default_factory=list)
     issues: dict[str, int] = field(default_factory=dict)
     entities_kept: dict[str, int] = field(default_factory=dict)
     entities_lost: dict[str, int] = field(default_factory=dict)
@@ -93,6 +95,7 @@ def look(path: Path) -> Status:
         for lang, engine in tally.engines.items():
             counts = found.engines.setdefault(lang, {})
             counts[engine] = counts.get(engine, 0) + 1
+    found.demo = sorted({each["name"] for each in run.manifest.get("models", []) if each.get("demo")})
     rejects = run.rejects()
     found.rejected = len(rejects)
     found.rejects = [msgspec.to_builtins(each) for each in rejects]
@@ -138,12 +141,12 @@ def _show(found: Status) -> None:
     for writer in found.writers:
         typer.echo(f"being written by {writer}")
     rows = [
-        [lang, engine, count]
+        [lang, engine, count, "demo only" if engine in found.demo else ""]
         for lang, engines in found.engines.items()
         for engine, count in sorted(engines.items(), key=lambda each: -each[1])
     ]
     if rows:
-        table("translated by", ["language", "engine", "articles"], rows)
+        table("translated by", ["language", "engine", "articles", "quality"], rows)
     counted: list[tuple[str, Mapping[str, float]]] = [
         ("entities kept", found.entities_kept),
         ("entities lost", found.entities_lost),

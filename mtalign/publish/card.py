@@ -307,11 +307,12 @@ def _scan_limits(scanned: Mapping[str, int] | None) -> str:
 
 def _licence_text(found: Survey, licence: Licence) -> str:
     stated = Counter({name or "none stated": number for name, number in found.licences.items()})
-    reason = (
-        f" It is `{licence.name}` because {licence.reason}: ask the owners before you use it."
-        if licence.reason
-        else ""
-    )
+    reason = ""
+    if licence.reason:
+        reason = f" It is `{licence.name}` because {licence.reason}: ask the owners before you use it."
+    elif licence.against:
+        names = ", ".join(f"`{each}`" for each in licence.against)
+        reason = f" That is what the publisher states; works in it are under {names}, which may ask for more."
     return (
         f"`{licence.name}`.{reason} The works that it is made of (articles, supplied translations, and the\n"
         f"models of machine translations) state:\n\n{_top(stated)}"

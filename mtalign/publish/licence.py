@@ -34,11 +34,15 @@ _CC_ADDRESS = re.compile(r"^(?:https?://)?creativecommons\.org/(?:licenses|publi
 
 @dataclass(frozen=True)
 class Licence:
-    """The licence: its name on the hub, why it is `other` where it is, and if that is a conflict."""
+    """The licence: its name on the hub, why it is `other` where it is, and if that is a conflict.
+
+    `against` names the licences of works that may ask for more than a licence which somebody stated.
+    """
 
     name: str
     reason: str | None = None
     conflict: bool = False
+    against: tuple[str, ...] = ()
 
 
 def strictest(licences: Iterable[str | None]) -> Licence:
@@ -55,6 +59,19 @@ def strictest(licences: Iterable[str | None]) -> Licence:
     if unknown := [name for name in known if name not in _STRICTER]:
         return Licence(OTHER, f"the table of licences does not know {', '.join(unknown)}")
     return Licence(max(known, key=_STRICTER.index))
+
+
+def stated(wish: str, licences: Iterable[str | None]) -> Licence:
+    """Return the licence that somebody states, with those of the works that may ask for more than it does.
+
+    Of a licence that is not in the table it is not known what it asks for: then nothing is said.
+    """
+    limit = normalise(wish)
+    if limit not in _STRICTER:
+        return Licence(wish)
+    names = sorted({normalise(each) for each in licences if each is not None})
+    more = [each for each in names if each not in _STRICTER or _STRICTER.index(each) > _STRICTER.index(limit)]
+    return Licence(wish, against=tuple(more))
 
 
 def normalise(name: str) -> str:

@@ -25,7 +25,7 @@ from mtalign.publish.chart import histogram
 from mtalign.publish.existing import CARD, CHART, CROISSANT, is_ours, is_own_file, merged
 from mtalign.publish.filters import Filters, Removed, apply, flagged
 from mtalign.publish.groups import Groups
-from mtalign.publish.licence import Licence, strictest
+from mtalign.publish.licence import Licence, stated, strictest
 from mtalign.publish.order import Sorted
 from mtalign.publish.rows import configs
 from mtalign.publish.scan import SECRET, scan
@@ -42,6 +42,7 @@ class Published:
     """What was written: rows by config and split. A config or split without rows is not written.
 
     Attributes:
+        licences_against: licences of works that may ask for more than the one that was stated.
         near_duplicates: articles that share a group, and so a split, with another one.
         removed: what the filters left out, as filter, kind and number.
         scanned: what the scan found by kind, None where none was asked for.
@@ -52,6 +53,7 @@ class Published:
     articles: int
     rows: Rows
     licence: str
+    licences_against: tuple[str, ...]
     demo: bool
     near_duplicates: int
     removed: tuple[tuple[str, str, int], ...]
@@ -142,6 +144,7 @@ def publish(
         articles=found.articles,
         rows=rows,
         licence=chosen.name,
+        licences_against=chosen.against,
         demo=found.demo,
         near_duplicates=len(groups),
         removed=facts.removed,
@@ -221,10 +224,10 @@ def _check_content(intake: _Intake, out: Path, *, allow_demo: bool, scan_report:
         )
 
 
-def _licence(stated: Iterable[str | None], wish: str | None) -> Licence:
+def _licence(licences: Iterable[str | None], wish: str | None) -> Licence:
     if wish is not None:
-        return Licence(wish)
-    derived = strictest(stated)
+        return stated(wish, licences)
+    derived = strictest(licences)
     if derived.conflict:
         raise UsageError(
             f"the licences conflict: {derived.reason}; leave those articles out, or state with --licence "

@@ -15,13 +15,14 @@ from mtalign.errors import UsageError
 
 _T = TypeVar("_T")
 
-# What torch (accelerator, processor) and CTranslate2 say; none of them has one exception for it.
+# What torch (accelerator, processor, its oneDNN) and CTranslate2 say; none of them has one exception for it.
 _OUT_OF_MEMORY = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
     "bad_alloc",
     "failed to allocate",
+    "could not create a primitive",
 )
 
 

@@ -22,6 +22,7 @@ from mtalign.translate.decode import (
     Prefix,
     Shortlist,
     continue_batch,
+    logprobs_of,
     read_prefix,
 )
 from mtalign.translate.engine import (
@@ -175,7 +176,7 @@ class CausalEngine:
         tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in rows]).to(self._model.device)
         with torch.inference_mode():
             logits = self._model(input_ids=tokens, attention_mask=mask.to(tokens.device)).logits
-            logprobs = logits[:, :-1].float().log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
+            logprobs = logprobs_of(logits[:, :-1], tokens[:, 1:])
         return [
             line[start - 1 : len(ids) - 1]
             for line, start, ids in zip(logprobs.tolist(), starts, rows, strict=True)

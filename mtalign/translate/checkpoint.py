@@ -8,6 +8,7 @@ embeddings are tied, some versions of transformers 5 dropped an output layer tha
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,10 @@ def load_tokenizer(files: ModelFiles) -> Any:
     import transformers
 
     try:
-        return transformers.AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
+        with warnings.catch_warnings():
+            # Marian's asks for a normaliser of punctuation that it never uses.
+            warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+            return transformers.AutoTokenizer.from_pretrained(files.path, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _unreadable(files, error) from error
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -121,7 +122,7 @@ def read_prefix(model: Any, ids: Sequence[int]) -> Prefix:
     if ids:
         with torch.inference_mode():
             tokens = torch.tensor([list(ids)], device=model.device)
-            model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            model(input_ids=tokens, use_cache=True, logits_to_keep=1, **_cached(model, cache))
     return Prefix(len(ids), cache)
 
 
@@ -265,12 +266,18 @@ def _step(
         input_ids=tokens,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **_cached(model, cache),
     )
     last: torch.Tensor = output.logits[:, -1].float()
     return last
+
+
+def _cached(model: Any, cache: Any) -> dict[str, Any]:
+    """Return a cache under the name of the model's argument, which transformers changes and then drops."""
+    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    return {name: cache}
 
 
 def _noise(choice: Choice, text: str, candidate: int) -> np.random.Generator | None:
@@ -284,6 +291,12 @@ def noise_source(seed: int, text: str, candidate: int) -> np.random.Generator:
 
     digest = hashlib.sha256(f"{seed}\0{candidate}\0{text}".encode(errors="surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def logprobs_of(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Return the log-probabilities of tokens: logits of shape `[…, vocabulary]`, tokens and result `[…]`."""
+    logits = logits.float()
+    return logits.gather(-1, tokens[..., None])[..., 0] - logits.logsumexp(-1)
 
 
 def _choose(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from mtalign.record import Origin
 from mtalign.translate.batching import plan_batches, run_batches
 from mtalign.translate.codec import Codec, CodecEngine, Coding
-from mtalign.translate.decode import TOP_K, noise_source
+from mtalign.translate.decode import TOP_K, logprobs_of, noise_source
 from mtalign.translate.engine import Capabilities, Decoding, Hypothesis, Profile, check_decoding
 from mtalign.translate.options import Search, TransformersOptions
 
 if TYPE_CHECKING:
     import torch
 
-# Logits held at once while hypotheses are scored: 256 MB in float32.
-_SCORED_LOGITS = 64_000_000
+# Logits held at once while hypotheses are scored: 64 MB in float32.
+_SCORED_LOGITS = 16_000_000
 
 
 class EncoderDecoderEngine(CodecEngine):
@@ -97,17 +97,19 @@ class EncoderDecoderEngine(CodecEngine):
             if self._options.sample:
                 settings.update(num_beams=1, num_return_sequences=1)
                 rows = {key: each.repeat_interleave(count, 0) for key, each in inputs.items()}
-                sequences = self._model.generate(
-                    **rows, generation_config=settings, logits_processor=[self._sampler(texts, count)]
-                )
+                sequences, logprobs = self._chosen(rows, settings, [self._sampler(texts, count)])
+            elif search.beams == 1:
+                sequences, logprobs = self._chosen(inputs, settings, [])
             else:
+                # Which beam a token was chosen in shows at the end only: the best are read once more.
                 sequences = self._model.generate(**inputs, generation_config=settings)
+                logprobs = self._logprobs(inputs, sequences)
             limits = torch.tensor(allowed, device=sequences.device).repeat_interleave(count)
             counted = self._counted(sequences[:, 1:], limits)
             # The language token is given, not chosen: it has no part in the score.
             scored = counted.clone()
             scored[:, 0] &= coding.first_token is None
-            scores = ((self._logprobs(inputs, sequences) * scored).sum(1) / scored.sum(1)).tolist()
+            scores = ((logprobs * scored).sum(1) / scored.sum(1)).tolist()
         hypotheses = [
             Hypothesis(
                 self._codec.decode(ids[:length], coding), score, ids[length - 1] == self._codec.end_token
@@ -118,6 +120,22 @@ class EncoderDecoderEngine(CodecEngine):
         ]
         groups = [hypotheses[i : i + count] for i in range(0, len(hypotheses), count)]
         return [sorted(group, key=lambda each: -each.score) for group in groups]
+
+    def _chosen(self, inputs: Any, settings: Any, processors: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Generate without beams, and note the log-probabilities of the chosen tokens on the way.
+
+        Returns:
+            Token ids, shape `[rows, width]`, and what `_logprobs` would find for them.
+        """
+        import torch
+
+        noted = _ChosenLogprobs()
+        with self._model.register_forward_hook(noted.read):
+            sequences = self._model.generate(
+                **inputs, generation_config=settings, logits_processor=[*processors, noted.choose]
+            )
+        # Steps beyond the last token may have been taken before it was seen that all rows had ended.
+        return sequences, torch.stack(noted.logprobs[: sequences.shape[1] - 1], 1)
 
     def _sampler(self, texts: Sequence[str], count: int) -> Any:
         """Return a processor under which the most likely token is a sample (the Gumbel-max trick).
@@ -191,9 +209,29 @@ class EncoderDecoderEngine(CodecEngine):
                 input_ids=inputs["input_ids"][source],
                 attention_mask=inputs["attention_mask"][source],
                 decoder_input_ids=sequences[part, :-1],
-            ).logits.float()
-            parts.append(logits.log_softmax(-1).gather(2, sequences[part, 1:, None])[..., 0])
+            ).logits
+            parts.append(logprobs_of(logits, sequences[part, 1:]))
         return torch.cat(parts)
+
+
+class _ChosenLogprobs:
+    """What a model says of each token that a search without beams chooses, one step at a time.
+
+    A hook reads the model's own logits, before anything is forbidden; the last of the search's processors
+    sees what is left to choose from, of which the search takes the best.
+    """
+
+    def __init__(self) -> None:
+        self.logprobs: list[torch.Tensor] = []
+        self._logits: Any = None
+
+    def read(self, module: Any, given: Any, output: Any) -> None:
+        del module, given
+        self._logits = output.logits[:, -1]
+
+    def choose(self, _: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self.logprobs.append(logprobs_of(self._logits, scores.argmax(-1)))
+        return scores
 
 
 def encoder_decoder_profile(origin: Origin, signature: str, options: TransformersOptions) -> Profile:

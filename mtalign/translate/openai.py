@@ -42,6 +42,8 @@ _TEMPLATE_TOKENS = {"template": 64, "translategemma": 256}
 _LEAST_LIMIT = 16
 _LONGEST_WAIT = 60.0
 _BUSY = frozenset({408, 429})
+# What a server says to one request and not to all: bad, too large, not to be processed.
+_UNFIT = frozenset({400, 413, 422})
 
 
 class _TokenProbability(msgspec.Struct):
@@ -167,10 +169,12 @@ class OpenAIEngine:
             # vLLM reads the codes beside the text, llama.cpp's server reads them here.
             codes = {"source_lang_code": source, "target_lang_code": target}
             request["chat_template_kwargs"] = codes
-        found = self._ask(request, sentence)
-        if count > 1:
-            samples = {"temperature": options.temperature, "seed": options.seed, "n": count - 1}
-            found += self._ask(request | samples, sentence)
+        found = self._ask(request, sentence)[:1]
+        while (left := count - len(found)) > 0:
+            # Some servers give one answer whatever n says: they are asked again, with another seed.
+            seed = options.seed + len(found) - 1
+            samples = {"temperature": options.temperature, "seed": seed, "n": left}
+            found += self._ask(request | samples, sentence)[:left]
         return found
 
     def _messages(self, sentence: str, context: str, source: str, target: str) -> list[dict[str, Any]]:
@@ -198,13 +202,13 @@ class OpenAIEngine:
                 response = self._client.post("chat/completions", json=request)
             except httpx.TimeoutException:
                 problem = f"no answer within {options.timeout:g} s"
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
                 if response.is_success:
                     try:
                         return [_hypothesis(each) for each in _choices(response.content)]
-                    except msgspec.MsgspecError as error:
+                    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                         problem = f"an answer that is not a chat completion ({error})"
                 else:
                     problem = f"status {response.status_code}: {self._said(response)}"
@@ -228,10 +232,10 @@ class OpenAIEngine:
             raise ConfigError(
                 f"{where} refuses the key in {self._options.api_key_env or '(no api_key_env)'}: {problem}"
             )
-        if status == 404:
-            raise ConfigError(f"{where} does not know model {self._model!r} or this address: {problem}")
-        if status not in _BUSY and status < 500:
+        if status in _UNFIT:
             raise InputError(f"{where} refuses a sentence: {problem}; the sentence: {sentence[:60]!r}")
+        if status not in _BUSY and status < 500:
+            raise ConfigError(f"{where} does not serve model {self._model!r} at this address: {problem}")
 
     def _said(self, response: httpx.Response) -> str:
         """Return the beginning of what a server says, without the key: some repeat it."""
@@ -319,4 +323,6 @@ def _retry_after(stated: str | None) -> float | None:
         date = parsedate_to_datetime(stated)
     except ValueError:
         return None
+    if date.tzinfo is None:  # -0000 says that the zone is not known
+        date = date.replace(tzinfo=timezone.utc)
     return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())

@@ -1,13 +1,14 @@
 """From sentences to one translation each, with any engine: nothing lost, nothing truncated.
 
-A sentence without letters, or in the target language already, is copied. What the memory knows is taken
-from there. Equal sentences are translated once, a sentence over the engine's limit is translated in parts,
-and an empty result is replaced by the source text. What was cut into parts or is still wrong after all
-attempts is reported.
+A sentence without letters, or in the target language already, is copied, and so is the bullet before an
+item of a list. What the memory knows is taken from there. Equal sentences are translated once, a sentence
+over the engine's limit is translated in parts, and an empty result is replaced by the source text. What was
+cut into parts or is still wrong after all attempts is reported.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,9 +19,12 @@ from mtalign.document import Span
 from mtalign.record import Issue
 from mtalign.translate.engine import well_formed
 from mtalign.translate.limits import split_at_clauses
-from mtalign.translate.memory import Outcome, Sentence
+from mtalign.translate.memory import Memory, Outcome, Sentence
 from mtalign.translate.retry import Best, best_translations
 from mtalign.translate.translator import Translator
+
+# What stands before an item of a list, a heading or a quotation: a bullet, a dash, a number, a letter.
+_MARKER = re.compile(r"(?:[-–—*•·‣◦▪●○■□>]|#{1,6}|\d{1,2}[.)]|\((?:\d{1,2}|[a-z])\)|[a-z]\)) ")
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,12 @@ def translate_sentences(
         ConfigError: the engine does not translate between these languages.
         StoreError: the memory cannot be used.
     """
-    lines = [
-        Sentence(one_line(sentence), one_line(context))
-        for sentence, context in zip(sentences, contexts or [""] * len(sentences), strict=True)
-    ]
+    lines = as_looked_up(sentences, contexts)
     known = {line: Outcome(line.text) for line in lines if not has_letters(line.text)}
     wanted = [line for line in dict.fromkeys(lines) if line not in known]
     memory = translator.memory
     if memory:
-        known |= memory.find(wanted, source, target, translator.signature)
+        known |= _remembered(wanted, source, target, memory, translator.signature)
         wanted = [line for line in wanted if line not in known]
     if wanted:
         translator.check(source, target)
@@ -84,18 +85,16 @@ def translate_sentences(
     return Translations(tuple(known[line] for line in lines))
 
 
-def count_known(
-    sentences: Sequence[str], source: str, target: str, translator: Translator, contexts: Sequence[str]
-) -> int:
-    """Return how many of the sentences the translator's memory would serve; without a memory none."""
-    if translator.memory is None:
-        return 0
-    lines = [
-        Sentence(one_line(sentence), one_line(context))
-        for sentence, context in zip(sentences, contexts, strict=True)
-    ]
-    known = translator.memory.find(list(dict.fromkeys(lines)), source, target, translator.signature)
+def count_known(lines: Sequence[Sentence], source: str, target: str, memory: Memory, signature: str) -> int:
+    """Return how many of the sentences a memory would serve to the translator with a signature."""
+    known = _remembered(list(dict.fromkeys(lines)), source, target, memory, signature)
     return sum(line in known for line in lines)
+
+
+def as_looked_up(sentences: Sequence[str], contexts: Sequence[str] | None = None) -> list[Sentence]:
+    """Return sentences, and what stood before each, as they are translated and remembered."""
+    pairs = zip(sentences, contexts or [""] * len(sentences), strict=True)
+    return [Sentence(one_line(sentence), one_line(context)) for sentence, context in pairs]
 
 
 def one_line(text: str) -> str:
@@ -106,6 +105,27 @@ def one_line(text: str) -> str:
 def has_letters(text: str) -> bool:
     """Say whether there is anything to translate: a letter of any script."""
     return any(char.isalpha() for char in text)
+
+
+def _remembered(
+    lines: Sequence[Sentence], source: str, target: str, memory: Memory, signature: str
+) -> dict[Sentence, Outcome]:
+    """Return what the memory knows of different sentences, of an item of a list also without its bullet."""
+    bodies = {
+        line: Sentence(line.text[len(mark) :], line.context) for line in lines if (mark := _marker(line.text))
+    }
+    asked = list(dict.fromkeys([*lines, *bodies.values()]))
+    found = memory.find(asked, source, target, signature)
+    known = {line: found[line] for line in lines if line in found}
+    for line, body in bodies.items():
+        if body in found and (line not in known or (_human(found[body]) and not _human(known[line]))):
+            mark = line.text.removesuffix(body.text)
+            known[line] = structs.replace(found[body], text=mark + found[body].text)
+    return known
+
+
+def _human(outcome: Outcome) -> bool:
+    return outcome.origin is not None and outcome.origin.kind == "human"
 
 
 def _translate(
@@ -123,14 +143,23 @@ def _translate(
         for line in lines
         if translator.judge and translator.judge.already_in(line.text, source, target)
     }
-    spans = {line: split_at_clauses(line.text, count, limit) for line in lines if line not in made}
-    parts = {line: _parts(line, cuts) for line, cuts in spans.items()}
+    marks = {line: _marker(line.text) for line in lines if line not in made}
+    bodies = {line: Sentence(line.text[len(mark) :], line.context) for line, mark in marks.items()}
+    spans = {line: split_at_clauses(body.text, count, limit) for line, body in bodies.items()}
+    parts = {line: _parts(bodies[line], cuts) for line, cuts in spans.items()}
     wanted = list(dict.fromkeys(part for each in parts.values() for part in each))
     best = dict(zip(wanted, best_translations(wanted, source, target, translator), strict=True))
     for line, cuts in spans.items():
-        gaps = [line.text[a.end : b.start] for a, b in pairwise(cuts)]
-        made[line] = _joined([(part.text, best[part]) for part in parts[line]], gaps, target, limit)
+        gaps = [bodies[line].text[a.end : b.start] for a, b in pairwise(cuts)]
+        joined = _joined([(part.text, best[part]) for part in parts[line]], gaps, target, limit)
+        made[line] = structs.replace(joined, text=marks[line] + joined.text)
     return made
+
+
+def _marker(text: str) -> str:
+    """Return the bullet or the like that a sentence begins with, which its translation keeps; or nothing."""
+    found = _MARKER.match(text)
+    return found[0] if found and has_letters(text[found.end() :]) else ""
 
 
 def _parts(line: Sentence, cuts: Sequence[Span]) -> list[Sentence]:

@@ -203,10 +203,15 @@ _ALTERNATING = frozenset(
 )
 _ENDINGS = _ALTERNATING.union([""], _VOWEL_ENDINGS)
 _LONGEST_ENDING = max(map(len, _ENDINGS))
+# Відень, Відня; рынок, рынка: the vowel of the last syllable goes when an ending follows.
+_FLEETING = re.compile(r"(\w{2,})(?:[оеё](к)|[еє](ц)ь?|е(н)ь|[её](л))")
+# міст, мосту; Тернопіль, Тернополя: the і of a closed syllable.
+_CLOSED = re.compile(r"(\w+)і([бвгґджзклмнпрстфхцчшщ]{1,2})ь?")
 _PARTICLES = (
     "으로부터|로부터|에게서|에서|에게|한테|께서|으로서|으로써|로서|로써|으로|로|이라고|라고|이라는|라는|"
     "이란|란|이나|나|이며|며|이자|자|이다|이었다|였다|이고|고|인|일|과|와|은|는|이|가|을|를|의|에|도|만|까지|"
-    "부터|보다|처럼|마다|조차|마저|밖에|들|측|께|여|야|아"
+    "부터|보다|처럼|마다|조차|마저|밖에|들|측|께|여|야|아|이라며|라며|이라면|라면|이라서|라서|이라도|라도|"
+    "이지만|지만|이었던|였던|이던|던|이든|든|뿐|만큼|대로"
 )
 
 
@@ -243,9 +248,11 @@ def differ_in_ending(word: str, other: str) -> bool:
     """Say whether two Slavic words in Cyrillic have one stem, and an ending each that the languages know.
 
     A stem has three letters at least, or is the whole of one of the words, or stands before a syllable
-    whose vowel changes.
+    whose vowel changes or goes.
     """
     word, other = word.casefold(), other.casefold()
+    if any(_opens_into(a, b) for a, b in ((word, other), (other, word))):
+        return True
     common = next(
         (i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other))
     )
@@ -254,6 +261,16 @@ def differ_in_ending(word: str, other: str) -> bool:
         {word[cut:], other[cut:]} <= (_ENDINGS if cut >= least else _ALTERNATING)
         for cut in range(max(1, max(len(word), len(other)) - _LONGEST_ENDING), common + 1)
     )
+
+
+def _opens_into(closed: str, word: str) -> bool:
+    """Say whether a word is another with an ending, before which the vowel of its last syllable changed."""
+    stems = []
+    if found := _FLEETING.fullmatch(closed):
+        stems.append("".join(filter(None, found.groups())))
+    if found := _CLOSED.fullmatch(closed):
+        stems += [f"{found[1]}{vowel}{found[2]}" for vowel in "ое"]
+    return any(word.startswith(stem) and word[len(stem) :] in _VOWEL_ENDINGS for stem in stems)
 
 
 # --- Glossary files ------------------------------------------------------------------------------------

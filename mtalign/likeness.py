@@ -1,0 +1,207 @@
+"""How near a translation is to its source, told by an encoder on a scale that holds for every encoder.
+
+0 is what unrelated sentences have, 1 what translations have, both measured on example sentences. By sentences
+it is the cosine of their vectors, which costs a pass through the encoder. By tokens, every token is matched
+with the nearest one of the other side by the embeddings alone: that is BERTScore (Zhang et al. 2020) without
+the contextual vectors and costs a hundredth. Tokens clear nearly every good translation, so that only what
+looks doubtful to them needs the encoder.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+# So many times of the examples a translation must be nearer than an unrelated sentence, or embeddings of this
+# encoder say too little, and every pair is compared by its sentence vectors.
+_TOLD_APART = 0.9
+# Longer texts are not compared token by token: the table would take too much memory.
+_MOST_TOKENS = 2048
+# The vocabularies of encoders are ordered by frequency. Up to about this rank stand marks and function words.
+_COMMON = 100
+
+
+class Vectors(Protocol):
+    """What is needed of an encoder."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one L2-normalised vector per text: float32, texts x dim."""
+        ...
+
+    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Return the token ids of each text and their embeddings, tokens x dim."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Scale:
+    unrelated: float
+    related: float
+    told_apart: float
+
+    def place(self, value: float) -> float:
+        return (value - self.unrelated) / (self.related - self.unrelated)
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """The tokens of a text: unit vectors (tokens x dim), and what each counts."""
+
+    vectors: Floats
+    weights: Floats
+
+
+@dataclass(frozen=True)
+class _TokenMatch:
+    """What it takes to match tokens between two languages.
+
+    `centres` are the mean embeddings of source and target language; `mean` and `deviation` are those of the
+    cosines between tokens of unrelated sentences.
+    """
+
+    centres: tuple[Floats, Floats]
+    mean: float
+    deviation: float
+    scale: _Scale
+
+
+class Likeness:
+    """Compares translations with their sources.
+
+    Args:
+        encoder: makes sentence vectors and has embeddings of tokens.
+        examples: sentences by language, each a translation of the others; only languages that all examples
+            have are compared.
+    """
+
+    def __init__(self, encoder: Vectors, examples: Sequence[Mapping[str, str]]) -> None:
+        self._encoder = encoder
+        self._examples = examples
+        self._scales: dict[tuple[str, str], _Scale] = {}
+        self._matches: dict[tuple[str, str], _TokenMatch] = {}
+
+    def covers(self, source: str, target: str) -> bool:
+        """Say whether the examples have both languages."""
+        return bool(self._examples) and all(source in each and target in each for each in self._examples)
+
+    def by_sentences(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> list[float]:
+        """Return the likeness of each pair by the cosine of its sentence vectors."""
+        if not pairs:
+            return []
+        if (source, target) not in self._scales:
+            left, right = (self._encoder.encode(self._texts(lang)) for lang in (source, target))
+            self._scales[source, target] = _scale(left @ right.T)
+        scale = self._scales[source, target]
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
+        return [scale.place(float(vectors[left] @ vectors[right])) for left, right in pairs]
+
+    def by_tokens(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> list[float]:
+        """Return the likeness of each pair by its tokens; -inf where it cannot be told by them."""
+        if not pairs:
+            return []
+        match = self._match(source, target)
+        if match.scale.told_apart < _TOLD_APART:
+            return [-math.inf] * len(pairs)
+        sides = [
+            self._tokens(list(dict.fromkeys(texts)), centre)
+            for texts, centre in zip(zip(*pairs, strict=True), match.centres, strict=True)
+        ]
+        found = []
+        for left, right in ((sides[0][source], sides[1][target]) for source, target in pairs):
+            told = 0 < len(left.weights) <= _MOST_TOKENS and 0 < len(right.weights) <= _MOST_TOKENS
+            found.append(match.scale.place(_nearness(left, right, match)) if told else -math.inf)
+        return found
+
+    def below(
+        self, limit: float, pairs: Sequence[tuple[str, str]], source: str, target: str
+    ) -> dict[int, float]:
+        """Return the likeness by sentences of the pairs that both comparisons place under the limit.
+
+        The keys are the numbers of the pairs.
+        """
+        near = self.by_tokens(pairs, source, target)
+        doubtful = [number for number, each in enumerate(near) if each < limit]
+        found = self.by_sentences([pairs[number] for number in doubtful], source, target)
+        return {number: each for number, each in zip(doubtful, found, strict=True) if each < limit}
+
+    def _texts(self, lang: str) -> list[str]:
+        return [each[lang] for each in self._examples]
+
+    def _match(self, source: str, target: str) -> _TokenMatch:
+        import numpy as np
+
+        if (source, target) not in self._matches:
+            embeddings = [self._encoder.token_embeddings(self._texts(lang)) for lang in (source, target)]
+            left, right = (np.concatenate([_unit(vectors) for _, vectors in each]) for each in embeddings)
+            centres = left.mean(axis=0), right.mean(axis=0)
+            sides = [
+                list(self._tokens(self._texts(lang), centre).values())
+                for lang, centre in zip((source, target), centres, strict=True)
+            ]
+            unrelated = np.concatenate(
+                [
+                    (a.vectors @ b.vectors.T).ravel()
+                    for i, a in enumerate(sides[0])
+                    for k, b in enumerate(sides[1])
+                    if i != k
+                ]
+            )
+            raw = _TokenMatch(centres, float(unrelated.mean()), float(unrelated.std()), _Scale(0, 1, 0))
+            nearness = np.array([[_nearness(a, b, raw) for b in sides[1]] for a in sides[0]])
+            self._matches[source, target] = replace(raw, scale=_scale(nearness))
+        return self._matches[source, target]
+
+    def _tokens(self, texts: Sequence[str], centre: Floats) -> dict[str, _Tokens]:
+        import numpy as np
+
+        return {
+            text: _Tokens(_unit(_unit(vectors) - centre), np.log1p((ids + 1) / _COMMON, dtype=np.float32))
+            for text, (ids, vectors) in zip(texts, self._encoder.token_embeddings(texts), strict=True)
+        }
+
+
+def _nearness(left: _Tokens, right: _Tokens, match: _TokenMatch) -> float:
+    """Return how near the nearest tokens are, in standard deviations above what chance would bring.
+
+    Of n draws from a normal distribution the largest is expected at about sqrt(2 ln n): a long sentence has
+    something near to everything.
+    """
+    import numpy as np
+
+    cosines = left.vectors @ right.vectors.T
+    sides = ((cosines.max(axis=1), left, right), (cosines.max(axis=0), right, left))
+    return float(
+        np.mean(
+            [
+                np.average((nearest - match.mean) / match.deviation, weights=own.weights)
+                - math.sqrt(2 * math.log(len(other.weights) + 1))
+                for nearest, own, other in sides
+            ]
+        )
+    )
+
+
+def _scale(values: NDArray[np.floating]) -> _Scale:
+    """Return the scale of a table of examples x examples, whose diagonal has the translations."""
+    import numpy as np
+
+    related = values.diagonal()
+    unrelated = values[~np.eye(len(values), dtype=bool)]
+    told_apart = float((related[:, None] > unrelated).mean())
+    return _Scale(float(unrelated.mean()), float(related.mean()), told_apart)
+
+
+def _unit(vectors: Floats) -> Floats:
+    import numpy as np
+
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
