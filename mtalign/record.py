@@ -70,6 +70,11 @@ class Origin(Struct, frozen=True, omit_defaults=True):
     demo: bool = False
     others: tuple[Origin, ...] = ()
 
+    @property
+    def any_demo(self) -> bool:
+        """Whether any sentence is not meant for use."""
+        return any(each.demo for each in (self, *self.others))
+
 
 class Record(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="record"):
     """Everything known about one article. Written once, as one line of JSON.

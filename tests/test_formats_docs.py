@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from corpus import news
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from mtalign.cli import app
@@ -15,6 +16,7 @@ from mtalign.formats.articles import FORMATS as READ
 from mtalign.formats.articles import SUFFIXES
 from mtalign.formats.export import FORMATS
 from mtalign.formats.features import FEATURES
+from mtalign.record import Origin
 from mtalign.store import Writer
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -69,6 +71,19 @@ def test_export_reports_what_is_not_held(run: Path, tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["export", str(run), "--to", "moses", "-o", out]).output
     assert "2 articles in 18 files" in told
     assert "mention ids" in told
+
+
+def test_an_export_of_demo_translations_says_so(run: Path, tmp_path: Path) -> None:
+    record, other = news()[:2]
+    demo = Origin("machine", "transformers", "starter:gemma-3-270m", "gemma", demo=True)
+    folder = tmp_path / "run"
+    with Writer(folder, {"models": []}) as writer:
+        writer.add(replace(record, origins={**record.origins, "ko": demo}))
+        writer.add(other)
+    done = CliRunner().invoke(app, ["export", str(folder), "--to", "tmx", "-o", str(tmp_path / "files")])
+    assert "1 translations are of demo quality" in done.stderr
+    done = CliRunner().invoke(app, ["export", str(run), "--to", "tmx", "-o", str(tmp_path / "others")])
+    assert done.stderr == ""
 
 
 def test_what_an_article_cannot_hold_is_told_before_the_run(tmp_path: Path) -> None:

@@ -215,6 +215,14 @@ def test_prune_deletes_what_machines_made(path: Path) -> None:
         assert memory.find([Sentence("a")], "en", "ru", "new")[Sentence("a")].text == "б"
 
 
+@pytest.mark.parametrize("arguments", [["stats"], ["export", "out.tsv"], ["prune", "--older-than", "1"]])
+def test_a_mistyped_path_is_no_new_memory(path: Path, arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["memory", *arguments, "--memory", str(path)])
+    assert isinstance(result.exception, StoreError)
+    assert "there is no memory" in str(result.exception)
+    assert not path.exists()
+
+
 def test_the_command(path: Path, tmp_path: Path) -> None:
     def call(*args: str) -> str:
         result = CliRunner().invoke(app, ["memory", *args, "--memory", str(path)])

@@ -48,3 +48,9 @@ def export(
         typer.echo(f"{out / each.format}: {each.articles} articles in {each.files} files")
         if each.not_held:
             table("not held", ["what", "count"], [[name, count] for name, count in each.not_held.items()])
+    if reports and reports[0].demo:
+        typer.echo(
+            f"warning: {reports[0].demo} translations are of demo quality, not fit for use; "
+            "the files do not say so",
+            err=True,
+        )

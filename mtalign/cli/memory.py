@@ -87,7 +87,7 @@ def import_(
     from mtalign.languages import language
     from mtalign.translate.exchange import import_file
 
-    with _opened(memory) as opened:
+    with _opened(memory, new=True) as opened:
         found = import_file(opened, file, language(source).code)
     typer.echo(f"{file}: {found.entries} translations imported, {len(found.rejected)} units left out")
     for reason in found.rejected:
@@ -114,7 +114,11 @@ def prune(
     typer.echo(f"{opened.path}: {deleted} translations deleted")
 
 
-def _opened(path: Path | None) -> Memory:
+def _opened(path: Path | None, *, new: bool = False) -> Memory:
+    from mtalign.errors import StoreError
     from mtalign.translate.memory import Memory
 
-    return Memory(path or memory_path())
+    path = path or memory_path()
+    if not new and not path.exists():
+        raise StoreError(f"there is no memory at {path}: a run makes one, and so does mtalign memory import")
+    return Memory(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,13 +31,17 @@ class Format:
 
 @dataclass(frozen=True)
 class Report:
-    """What was written in one format, and how much of the run it does not hold, by what it is."""
+    """What was written in one format, and how much of the run it does not hold, by what it is.
+
+    `demo` counts the translations that are not meant for use; no format has a place for that.
+    """
 
     format: str
     articles: int
     files: int
     held: dict[str, int]
     not_held: dict[str, int]
+    demo: int = 0
 
 
 _ROWS: frozenset[Feature] = frozenset(
@@ -91,10 +95,11 @@ def export(
         raise UsageError(f"unknown format {', '.join(unknown)}; known are {', '.join(FORMATS)}")
     earlier = _earlier(out)
     counts: Counter[str] = Counter()
-    articles = 0
+    articles = demo = 0
     for record in records():
         counts += inventory(record)
         articles += 1
+        demo += sum(each.any_demo for each in record.origins.values())
     reports = []
     for name in formats:
         chosen = FORMATS[name]
@@ -104,7 +109,7 @@ def export(
         with new_folder(out / name) as folder:
             losses = write(records, folder)
             files = sum(1 for _ in folder.iterdir())
-        reports.append(_report(chosen, articles, files, counts, losses))
+        reports.append(replace(_report(chosen, articles, files, counts, losses), demo=demo))
         earlier[name] = asdict(reports[-1])
         (out / REPORT).write_text(json.dumps(earlier, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return reports

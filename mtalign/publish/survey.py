@@ -41,7 +41,7 @@ class Survey:
     @property
     def demo(self) -> bool:
         """Whether a translation comes from an engine that is not meant for use."""
-        return any(each.demo for _, origin in self.origins for each in (origin, *origin.others))
+        return any(origin.any_demo for _, origin in self.origins)
 
     @property
     def machine(self) -> bool:
