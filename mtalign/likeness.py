@@ -1,10 +1,10 @@
-"""How near a translation is to its source, told by an encoder on a scale that holds for every encoder.
+"""How near a translation is to its source, told by an encoder without any scale of its own.
 
-0 is what unrelated sentences have, 1 what translations have, both measured on example sentences. By sentences
-it is the cosine of their vectors, which costs a pass through the encoder. By tokens, every token is matched
-with the nearest one of the other side by the embeddings alone: that is BERTScore (Zhang et al. 2020) without
-the contextual vectors and costs a hundredth. Tokens clear nearly every good translation, so that only what
-looks doubtful to them needs the encoder.
+By sentences it is the cosine of their vectors, placed between what unrelated sentences have (0) and what
+translations have (1), both measured on examples; that costs a pass through the encoder. By tokens, every
+token is matched with the nearest one of the other side by the embeddings alone: that is BERTScore (Zhang et
+al. 2020) without contextual vectors, and costs a hundredth. What is much nearer by its tokens than unrelated
+sentences are needs no encoder, and nearly every good translation is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # So many times of the examples a translation must be nearer than an unrelated sentence, or embeddings of this
 # encoder say too little, and every pair is compared by its sentence vectors.
 _TOLD_APART = 0.9
+# A translation so many standard deviations nearer than unrelated sentences is cleared by its tokens. A limit
+# above `_TELLING` asks for more than they can tell.
+CLEARED = 2.5
+_TELLING = 0.5
 # Longer texts are not compared token by token: the table would take too much memory.
 _MOST_TOKENS = 2048
 # The vocabularies of encoders are ordered by frequency. Up to about this rank stand marks and function words.
@@ -42,16 +46,6 @@ class Vectors(Protocol):
 
 
 @dataclass(frozen=True)
-class _Scale:
-    unrelated: float
-    related: float
-    told_apart: float
-
-    def place(self, value: float) -> float:
-        return (value - self.unrelated) / (self.related - self.unrelated)
-
-
-@dataclass(frozen=True)
 class _Tokens:
     """The tokens of a text: unit vectors (tokens x dim), and what each counts."""
 
@@ -63,14 +57,15 @@ class _Tokens:
 class _TokenMatch:
     """What it takes to match tokens between two languages.
 
-    `centres` are the mean embeddings of source and target language; `mean` and `deviation` are those of the
-    cosines between tokens of unrelated sentences.
+    `centres` are the mean embeddings of source and target language. `tokens` and `sentences` are mean and
+    deviation in unrelated sentences: of the cosines between their tokens, and of their nearness by these.
+    `tells` is whether the examples are told apart.
     """
 
     centres: tuple[Floats, Floats]
-    mean: float
-    deviation: float
-    scale: _Scale
+    tokens: tuple[float, float]
+    sentences: tuple[float, float] = (0.0, 1.0)
+    tells: bool = False
 
 
 class Likeness:
@@ -85,7 +80,7 @@ class Likeness:
     def __init__(self, encoder: Vectors, examples: Sequence[Mapping[str, str]]) -> None:
         self._encoder = encoder
         self._examples = examples
-        self._scales: dict[tuple[str, str], _Scale] = {}
+        self._scales: dict[tuple[str, str], tuple[float, float]] = {}
         self._matches: dict[tuple[str, str], _TokenMatch] = {}
 
     def covers(self, source: str, target: str) -> bool:
@@ -98,18 +93,25 @@ class Likeness:
             return []
         if (source, target) not in self._scales:
             left, right = (self._encoder.encode(self._texts(lang)) for lang in (source, target))
-            self._scales[source, target] = _scale(left @ right.T)
-        scale = self._scales[source, target]
+            related, others = _split(left @ right.T)
+            self._scales[source, target] = float(others.mean()), float(related.mean())
+        unrelated, translated = self._scales[source, target]
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
-        return [scale.place(float(vectors[left] @ vectors[right])) for left, right in pairs]
+        return [
+            (float(vectors[left] @ vectors[right]) - unrelated) / (translated - unrelated)
+            for left, right in pairs
+        ]
 
     def by_tokens(self, pairs: Sequence[tuple[str, str]], source: str, target: str) -> list[float]:
-        """Return the likeness of each pair by its tokens; -inf where it cannot be told by them."""
+        """Return how much nearer the tokens of each pair are than those of unrelated sentences.
+
+        In standard deviations; -inf where it cannot be told.
+        """
         if not pairs:
             return []
         match = self._match(source, target)
-        if match.scale.told_apart < _TOLD_APART:
+        if not match.tells:
             return [-math.inf] * len(pairs)
         sides = [
             self._tokens(list(dict.fromkeys(texts)), centre)
@@ -118,18 +120,21 @@ class Likeness:
         found = []
         for left, right in ((sides[0][source], sides[1][target]) for source, target in pairs):
             told = 0 < len(left.weights) <= _MOST_TOKENS and 0 < len(right.weights) <= _MOST_TOKENS
-            found.append(match.scale.place(_nearness(left, right, match)) if told else -math.inf)
+            found.append(_standard(_nearness(left, right, match), match.sentences) if told else -math.inf)
         return found
 
     def below(
         self, limit: float, pairs: Sequence[tuple[str, str]], source: str, target: str
     ) -> dict[int, float]:
-        """Return the likeness by sentences of the pairs that both comparisons place under the limit.
+        """Return the likeness by sentences of the pairs under the limit, but of those that tokens clear.
 
         The keys are the numbers of the pairs.
         """
-        near = self.by_tokens(pairs, source, target)
-        doubtful = [number for number, each in enumerate(near) if each < limit]
+        doubtful = list(range(len(pairs)))
+        if limit <= _TELLING:
+            doubtful = [
+                number for number, each in enumerate(self.by_tokens(pairs, source, target)) if each < CLEARED
+            ]
         found = self.by_sentences([pairs[number] for number in doubtful], source, target)
         return {number: each for number, each in zip(doubtful, found, strict=True) if each < limit}
 
@@ -147,7 +152,7 @@ class Likeness:
                 list(self._tokens(self._texts(lang), centre).values())
                 for lang, centre in zip((source, target), centres, strict=True)
             ]
-            unrelated = np.concatenate(
+            cosines = np.concatenate(
                 [
                     (a.vectors @ b.vectors.T).ravel()
                     for i, a in enumerate(sides[0])
@@ -155,9 +160,14 @@ class Likeness:
                     if i != k
                 ]
             )
-            raw = _TokenMatch(centres, float(unrelated.mean()), float(unrelated.std()), _Scale(0, 1, 0))
-            nearness = np.array([[_nearness(a, b, raw) for b in sides[1]] for a in sides[0]])
-            self._matches[source, target] = replace(raw, scale=_scale(nearness))
+            match = _TokenMatch(centres, (float(cosines.mean()), float(cosines.std())))
+            nearness = np.array([[_nearness(a, b, match) for b in sides[1]] for a in sides[0]])
+            related, others = _split(nearness)
+            self._matches[source, target] = replace(
+                match,
+                sentences=(float(others.mean()), float(others.std())),
+                tells=bool((related[:, None] > others).mean() >= _TOLD_APART),
+            )
         return self._matches[source, target]
 
     def _tokens(self, texts: Sequence[str], centre: Floats) -> dict[str, _Tokens]:
@@ -182,7 +192,7 @@ def _nearness(left: _Tokens, right: _Tokens, match: _TokenMatch) -> float:
     return float(
         np.mean(
             [
-                np.average((nearest - match.mean) / match.deviation, weights=own.weights)
+                np.average(_standard(nearest, match.tokens), weights=own.weights)
                 - math.sqrt(2 * math.log(len(other.weights) + 1))
                 for nearest, own, other in sides
             ]
@@ -190,14 +200,16 @@ def _nearness(left: _Tokens, right: _Tokens, match: _TokenMatch) -> float:
     )
 
 
-def _scale(values: NDArray[np.floating]) -> _Scale:
-    """Return the scale of a table of examples x examples, whose diagonal has the translations."""
+def _split(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return the values of the translations and of all others in a table of examples x examples."""
     import numpy as np
 
-    related = values.diagonal()
-    unrelated = values[~np.eye(len(values), dtype=bool)]
-    told_apart = float((related[:, None] > unrelated).mean())
-    return _Scale(float(unrelated.mean()), float(related.mean()), told_apart)
+    return values.diagonal(), values[~np.eye(len(values), dtype=bool)]
+
+
+def _standard(value: Any, usual: tuple[float, float]) -> Any:
+    mean, deviation = usual
+    return (value - mean) / deviation
 
 
 def _unit(vectors: Floats) -> Floats:
