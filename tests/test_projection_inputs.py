@@ -212,6 +212,32 @@ def test_a_lost_mention_that_became_a_pronoun_says_so(linker: Linker) -> None:
     assert pronouns(["il", "dit"], "fr") == 0
 
 
+def test_what_became_an_adjective_is_lost_where_names_are_asked_for(linker: Linker) -> None:
+    mentions = ["US", "Merkel"]
+    inside = task(
+        "He met the US president and Merkel.",
+        mentions,
+        "Он встретил американского президента и Меркель.",
+        "ru",
+    )
+    first = task("The US president met Merkel.", mentions, "Американский президент встретил Меркель.", "ru")
+
+    def found(one: Task, *names: str) -> list[str | None]:
+        (made,) = project_documents([one], linker.compare, ProjectOptions(names=names))
+        return [each.entity.text if each.entity else each.reason for each in made]
+
+    assert found(inside) == ["американского", "Меркель"]
+    assert found(inside, "X") == ["no-name", "Меркель"]
+    assert found(inside, "LOC") == ["американского", "Меркель"]
+    assert found(first, "X") == ["Американский", "Меркель"]  # where all words begin so, it cannot be told
+
+
+def test_a_script_without_capitals_has_names_of_its_own(linker: Linker) -> None:
+    given = task("The Russian army left Kyiv.", ["Russian", "Kyiv"], "러시아 군대가 키이우를 떠났다.", "ko")
+    (made,) = project_documents([given], linker.compare, ProjectOptions(names=("X",)))
+    assert [each.entity.text for each in made if each.entity] == ["러시아", "키이우"]
+
+
 def test_the_same_id_corrects_a_weak_mention_of_another_name() -> None:
     text = "Тайн Атлетик ... Тайн Атлетик"
     one, two = (

@@ -59,7 +59,8 @@ def project_documents(
     bead after. Reasons for a loss: `crosses-beads` (no single bead holds the mention),
     `no-counterpart-sentence` (its bead has no sentence on the other side), `no-counterpart` (nothing
     there says it), `pronoun` (nor, but the target has a pronoun more than the source), `below-threshold`,
-    `taken` (a surer mention has the span).
+    `taken` (a surer mention has the span), `no-name` (a word written small says it, and the label is one of
+    the options' `names`).
 
     Args:
         tasks: the documents.
@@ -94,7 +95,7 @@ def project_documents(
     if options.neighbours:
         _look_beside(tasks, found, compare, options, weights)
     return [
-        tuple(made[entity.id] for entity in task.source.entities)
+        tuple(_as_name(made[entity.id], entity, options) for entity in task.source.entities)
         for task, made in zip(tasks, found, strict=True)
     ]
 
@@ -164,6 +165,19 @@ def _as_pronouns(passage: Passage, settled: dict[str, Projection]) -> dict[str, 
         source_id: replace(each, reason="pronoun") if each.reason == "no-counterpart" else each
         for source_id, each in settled.items()
     }
+
+
+def _as_name(made: Projection, entity: Entity, options: ProjectOptions) -> Projection:
+    """Give a mention the reason `no-name` where it has to stay a name and became none."""
+    if made.entity is None or entity.label not in options.names:
+        return made
+    became_small = _small(made.entity.said()) and not _small(entity.said())
+    return replace(made, entity=None, reason="no-name") if became_small else made
+
+
+def _small(text: str) -> bool:
+    """Say whether a text has letters that could be capitals and are not, all of them."""
+    return text == text.lower() != text.upper()
 
 
 def _agreed(ranked: Sequence[list[Ranked]], task: Task, options: ProjectOptions) -> list[list[Ranked]]:

@@ -38,13 +38,16 @@ class ProjectOptions:
     A projection of confidence `keep` or more is kept, below that the entity is reported lost; one below
     `accept` should be seen by a person. `neighbours` also looks into the beads beside an entity's own;
     `consistency` is how much the odds of a candidate gain (natural logarithm) by sounding like what the
-    same name became elsewhere in the article; 0 switches it off.
+    same name became elsewhere in the article; 0 switches it off. `names` are labels whose mentions must stay
+    names, as some guidelines have it: one that became an adjective or a common noun, written small
+    throughout, is then lost.
     """
 
     keep: float = 0.25
     accept: float = 0.75
     neighbours: bool = True
     consistency: float = 2.0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

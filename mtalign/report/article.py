@@ -31,6 +31,7 @@ LOST_KIND = "lost-entity"
 REASON_WORDS = {
     "no-counterpart": "nothing in the bead says it",
     "pronoun": "a pronoun stands for it",
+    "no-name": "an adjective or a common noun stands for it",
     "no-counterpart-sentence": "its sentence was left out",
     "below-threshold": "the best span is too unsure",
     "taken": "a surer entity has the span",
