@@ -224,7 +224,7 @@ class Encoder:
 
 
 class SentenceEncoder(Protocol):
-    """What makes sentence vectors: an `Encoder`, or what stands for one."""
+    """What makes sentence vectors and has embeddings of tokens: an `Encoder`, or what stands for one."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one L2-normalised vector per text: float32, texts x dim."""

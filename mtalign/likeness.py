@@ -12,11 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from mtalign.encode import SentenceEncoder
 
     Floats = NDArray[np.float32]
 
@@ -31,18 +33,6 @@ _TELLING = 0.5
 _MOST_TOKENS = 2048
 # The vocabularies of encoders are ordered by frequency. Up to about this rank stand marks and function words.
 _COMMON = 100
-
-
-class Vectors(Protocol):
-    """What is needed of an encoder."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one L2-normalised vector per text: float32, texts x dim."""
-        ...
-
-    def token_embeddings(self, texts: Sequence[str]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Return the token ids of each text and their embeddings, tokens x dim."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ class Likeness:
             have are compared.
     """
 
-    def __init__(self, encoder: Vectors, examples: Sequence[Mapping[str, str]]) -> None:
+    def __init__(self, encoder: SentenceEncoder, examples: Sequence[Mapping[str, str]]) -> None:
         self._encoder = encoder
         self._examples = examples
         self._scales: dict[tuple[str, str], tuple[float, float]] = {}

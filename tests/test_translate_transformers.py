@@ -9,6 +9,7 @@ from pathlib import Path
 import checkpoints
 import pytest
 import torch
+import transformers
 
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UnknownLanguage
 from mtalign.languages import language
@@ -204,6 +205,26 @@ def test_few_shot_output_is_written_in_the_target_script(engines: dict[str, Engi
     letters = {char for text in texts for char in text if char.isalpha()}
     assert letters
     assert not any("а" <= char <= "я" for char in letters)
+
+
+def test_scores_are_those_of_the_whole_prompt(
+    files: dict[str, ModelFiles], engines: dict[str, Engine]
+) -> None:
+    """The examples are read once for all sentences: what is read after them must not notice."""
+    sources = checkpoints.english(4, seed=7)
+    translations = ["Да.", "Министр отклонил план.", "Учитель описал мост, а министр молчал.", "Нет"]
+    path = files["gemma3"].path
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+    model = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    found = engines["gemma3"].score(sources, translations, "en", "ru")
+    for source, translation, scores in zip(sources, translations, found, strict=True):
+        prompt = few_shot_stem("en", "ru") + few_shot_tail(source, "en", "ru")
+        ids = tokenizer(f"{prompt} {translation}", return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            logprobs = model(input_ids=ids).logits[0, :-1].log_softmax(-1)
+        expected = logprobs.gather(1, ids[0, 1:, None])[-len(scores) :, 0].tolist()
+        assert len(scores) >= len(translation.split())
+        assert scores == pytest.approx(expected, abs=1e-3)
 
 
 def test_examples_that_fill_the_positions_are_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from mtalign.translate.decode import (
     Shortlist,
     continue_batch,
     logprobs_of,
+    read_after,
     read_prefix,
 )
 from mtalign.translate.engine import (
@@ -161,26 +162,28 @@ class CausalEngine:
                 "prompt with its translation", translation, len(ids), self._window, self.origin.model
             )
 
+        starts = [_shared(prompt, ids) for prompt, ids in zip(read, whole, strict=True)]
+        # The examples are read once for all, unless the tokenizer joins them with what follows.
+        stem = self._stem_ids(source, target, shown=False)
+        if any(_shared(stem, ids) < len(stem) for ids in read) or min(starts, default=0) <= len(stem):
+            stem = ()
+        prefix = self._prefix(source, target, shown=False) if stem else read_prefix(self._model, ())
+        rows = [ids[len(stem) :] for ids in whole]
+
         def work(batch: Sequence[int]) -> list[list[float]]:
-            return self._forced([whole[i] for i in batch], [_shared(read[i], whole[i]) for i in batch])
+            import torch
+
+            chosen = [rows[i] for i in batch]
+            with torch.inference_mode():
+                logits, tokens = read_after(self._model, prefix, chosen)
+                logprobs = logprobs_of(logits[:, :-1], tokens[:, 1:]).tolist()
+            return [
+                line[starts[i] - len(stem) - 1 : len(rows[i]) - 1]
+                for line, i in zip(logprobs, batch, strict=True)
+            ]
 
         budget = max(1, _SCORED_LOGITS // self._config.vocab_size)
-        return run_batches(plan_batches([len(ids) for ids in whole], budget), work)
-
-    def _forced(self, rows: list[list[int]], starts: list[int]) -> list[list[float]]:
-        """Return the log-probabilities of the tokens of each row from its start on."""
-        import torch
-
-        width = max(map(len, rows))
-        mask = torch.tensor([[1] * len(ids) + [0] * (width - len(ids)) for ids in rows])
-        tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in rows]).to(self._model.device)
-        with torch.inference_mode():
-            logits = self._model(input_ids=tokens, attention_mask=mask.to(tokens.device)).logits
-            logprobs = logprobs_of(logits[:, :-1], tokens[:, 1:])
-        return [
-            line[start - 1 : len(ids) - 1]
-            for line, start, ids in zip(logprobs.tolist(), starts, rows, strict=True)
-        ]
+        return run_batches(plan_batches([len(ids) for ids in rows], budget), work)
 
     def _item(self, sentence: str, context: str, source: str, target: str) -> tuple[Item, bool]:
         """Return the prompt of a sentence, and whether it follows the examples that show a context.
@@ -326,7 +329,7 @@ def causal_profile(origin: Origin, signature: str, options: TransformersOptions)
     return Profile(origin, f"{signature}|{decoding}", capabilities)
 
 
-def _shared(prompt: list[int], whole: list[int]) -> int:
+def _shared(prompt: Sequence[int], whole: Sequence[int]) -> int:
     """Return how many tokens a prompt and its continuation begin with in common."""
     pairs = enumerate(zip(prompt, whole, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(prompt), len(whole)))

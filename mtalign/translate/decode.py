@@ -126,6 +126,33 @@ def read_prefix(model: Any, ids: Sequence[int]) -> Prefix:
     return Prefix(len(ids), cache)
 
 
+def read_after(
+    model: Any, prefix: Prefix, rows: Sequence[Sequence[int]]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Let the model read rows of tokens after a prefix, which is copied and not changed.
+
+    Returns:
+        Logits of shape `[rows, width, vocabulary]`, and the tokens, `[rows, width]`; padding is at the right.
+    """
+    import torch
+
+    cache = copy.deepcopy(prefix.cache)
+    if prefix.length:
+        cache.batch_repeat_interleave(len(rows))
+    width = max(map(len, rows))
+    mask = torch.tensor([[1] * (prefix.length + len(ids)) + [0] * (width - len(ids)) for ids in rows])
+    tokens = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in rows]).to(model.device)
+    positions = torch.arange(prefix.length, prefix.length + width).expand(len(rows), -1)
+    output = model(
+        input_ids=tokens,
+        attention_mask=mask.to(model.device),
+        position_ids=positions.to(model.device),
+        use_cache=True,
+        **_cached(model, cache),
+    )
+    return output.logits, tokens
+
+
 class _Row:
     """The state of one continuation while it grows."""
 
