@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from checkpoints import english
 from mtalign.config import TranslatorConfig
 from mtalign.errors import ConfigError, InputError, ModelUnavailable, UnknownLanguage
 from mtalign.translate.engine import Decoding
+from mtalign.translate.memory import Memory
 from mtalign.translate.openai import OpenAIEngine, load_engine
 from mtalign.translate.options import OpenAIOptions
 from mtalign.translate.sentences import translate_sentences
@@ -223,6 +225,28 @@ def test_trouble_that_stays() -> None:
         with pytest.raises(ModelUnavailable, match=r"3 attempts.*status 503: overloaded"):
             asked.translate(english(50), "en", "ru")
     assert len(server.bodies) < 50, "the others must not go on against a server that is away"
+
+
+def test_what_a_server_answered_before_it_died_is_kept(tmp_path: Path) -> None:
+    sentences = english(60)
+    dead = threading.Event()
+
+    def answer(number: int, body: dict[str, Any]) -> Reply:
+        if number == 40:
+            dead.set()
+        return Reply(500) if dead.is_set() else shout(number, body)
+
+    with serving(answer) as server, Memory(tmp_path / "memory.sqlite") as memory:
+        once = Translator(engine(server, concurrency=1, retries=0), memory=memory)
+        with pytest.raises(ModelUnavailable):
+            translate_sentences(sentences, "en", "ru", once)
+        assert [each.entries for each in memory.groups()] == [32]
+        dead.clear()
+        server.bodies.clear()
+        again = Translator(engine(server, concurrency=1), memory=memory)
+        made = translate_sentences(sentences, "en", "ru", again)
+    assert made.texts == tuple(each.upper() for each in sentences)
+    assert len(server.bodies) == 60 - 32
 
 
 def test_connection_refused() -> None:

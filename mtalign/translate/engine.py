@@ -52,13 +52,18 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do beyond one translation per sentence."""
+    """What an engine can do beyond one translation per sentence.
+
+    `portion` is for one that gains nothing from more sentences in a call: so many are translated at a time,
+    and remembered before the next.
+    """
 
     beam: bool = False
     n_best: bool = False
     no_repeat: bool = False
     score: bool = False
     context: bool = False
+    portion: int | None = None
 
 
 @dataclass(frozen=True)

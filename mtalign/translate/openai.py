@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # Tokens that a server's chat template may add around the turns; TranslateGemma's writes the instruction too.
 _TEMPLATE_TOKENS = {"template": 64, "translategemma": 256}
 _LEAST_LIMIT = 16
+# Rounds of requests in one portion: enough that waiting for its last ones costs little.
+_PORTION = 16
 _LONGEST_WAIT = 60.0
 _BUSY = frozenset({408, 429})
 # What a server says to one request and not to all: bad, too large, not to be processed.
@@ -82,7 +84,8 @@ class OpenAIEngine:
         self._failed = threading.Event()
         self.origin = Origin("machine", "openai", model, options.license)
         shown = options.prompt == "template" and bool(options.user_with_context)
-        self.capabilities = Capabilities(n_best=True, context=shown)
+        portion = _PORTION * options.concurrency
+        self.capabilities = Capabilities(n_best=True, context=shown, portion=portion)
         asked = {name: value for name, value in asdict(options).items() if name not in _NOT_OUTPUT}
         digest = hashlib.sha256(repr(sorted(asked.items())).encode()).hexdigest()[:12]
         # What a server runs cannot be seen from here: a new model under an old name keeps its signature.

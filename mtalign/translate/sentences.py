@@ -78,10 +78,12 @@ def translate_sentences(
         wanted = [line for line in wanted if line not in known]
     if wanted:
         translator.check(source, target)
-    made = _translate(wanted, source, target, translator)
-    if memory:
-        memory.add(made.items(), source, target, translator.signature)
-    known |= made
+    portion = translator.engine.capabilities.portion or len(wanted)
+    for first in range(0, len(wanted), portion or 1):
+        made = _translate(wanted[first : first + portion], source, target, translator)
+        if memory:
+            memory.add(made.items(), source, target, translator.signature)
+        known |= made
     return Translations(tuple(known[line] for line in lines))
 
 
