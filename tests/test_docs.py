@@ -250,6 +250,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             EXAMPLE,
             "mtalign search build RUN -o INDEX",
             "mtalign align news.en.txt news.ko.txt -o FOLDER",
+            "mtalign memory import reviewed.tmx",
         ):
             run(Line(each))
     return folder
