@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TOLD_APART = 0.9
 # A translation so many standard deviations nearer than unrelated sentences is cleared by its tokens. A limit
 # above `_TELLING` asks for more than they can tell.
-CLEARED = 2.5
+CLEARED = 2.0
 _TELLING = 0.5
 # Longer texts are not compared token by token: the table would take too much memory.
 _MOST_TOKENS = 2048
