@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-# So many times of the examples a translation must be nearer than an unrelated sentence, or embeddings of this
-# encoder say too little, and every pair is compared by its sentence vectors.
+# In this share of comparisons an example's translation must be nearer than another example's. Otherwise the
+# embeddings of the encoder say too little, and every pair is compared by its sentence vectors.
 _TOLD_APART = 0.9
 # A translation so many standard deviations nearer than unrelated sentences is cleared by its tokens. A limit
 # above `_TELLING` asks for more than they can tell.
@@ -103,10 +103,13 @@ class Likeness:
         match = self._match(source, target)
         if not match.tells:
             return [-math.inf] * len(pairs)
-        sides = [
-            self._tokens(list(dict.fromkeys(texts)), centre)
-            for texts, centre in zip(zip(*pairs, strict=True), match.centres, strict=True)
-        ]
+        sides = []
+        for texts, centre in zip(zip(*pairs, strict=True), match.centres, strict=True):
+            different = list(dict.fromkeys(texts))
+            embedded = self._encoder.token_embeddings(different)
+            sides.append(
+                {text: _tokens(*each, centre) for text, each in zip(different, embedded, strict=True)}
+            )
         found = []
         for left, right in ((sides[0][source], sides[1][target]) for source, target in pairs):
             told = 0 < len(left.weights) <= _MOST_TOKENS and 0 < len(right.weights) <= _MOST_TOKENS
@@ -139,8 +142,8 @@ class Likeness:
             left, right = (np.concatenate([_unit(vectors) for _, vectors in each]) for each in embeddings)
             centres = left.mean(axis=0), right.mean(axis=0)
             sides = [
-                list(self._tokens(self._texts(lang), centre).values())
-                for lang, centre in zip((source, target), centres, strict=True)
+                [_tokens(*one, centre) for one in each]
+                for each, centre in zip(embeddings, centres, strict=True)
             ]
             cosines = np.concatenate(
                 [
@@ -160,13 +163,11 @@ class Likeness:
             )
         return self._matches[source, target]
 
-    def _tokens(self, texts: Sequence[str], centre: Floats) -> dict[str, _Tokens]:
-        import numpy as np
 
-        return {
-            text: _Tokens(_unit(_unit(vectors) - centre), np.log1p((ids + 1) / _COMMON, dtype=np.float32))
-            for text, (ids, vectors) in zip(texts, self._encoder.token_embeddings(texts), strict=True)
-        }
+def _tokens(ids: NDArray[np.int64], vectors: Floats, centre: Floats) -> _Tokens:
+    import numpy as np
+
+    return _Tokens(_unit(_unit(vectors) - centre), np.log1p((ids + 1) / _COMMON, dtype=np.float32))
 
 
 def _nearness(left: _Tokens, right: _Tokens, match: _TokenMatch) -> float:
