@@ -132,8 +132,7 @@ class Encoder:
             for window, vector in zip(batch, pooled.float().cpu().numpy(), strict=True):
                 # Windows of one text are averaged by their length: what the text's own mean would be.
                 total[window.text] += vector * len(window.ids)
-        total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-        return total
+        return unit(total)
 
     def _counted(self, mask: torch.Tensor) -> torch.Tensor:
         """Return which tokens count in the mean: all, or the text's own if it has any."""
@@ -270,6 +269,14 @@ class RememberedVectors:
         taken = RememberedVectors(self._encoder, self._size)
         taken._vectors, self._vectors = self._vectors, {}
         return taken
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vectors scaled to length 1; zero stays zero."""
+    import numpy as np
+
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mtalign.encode import unit
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -139,7 +141,7 @@ class Likeness:
 
         if (source, target) not in self._matches:
             embeddings = [self._encoder.token_embeddings(self._texts(lang)) for lang in (source, target)]
-            left, right = (np.concatenate([_unit(vectors) for _, vectors in each]) for each in embeddings)
+            left, right = (np.concatenate([unit(vectors) for _, vectors in each]) for each in embeddings)
             centres = left.mean(axis=0), right.mean(axis=0)
             sides = [
                 [_tokens(*one, centre) for one in each]
@@ -167,7 +169,7 @@ class Likeness:
 def _tokens(ids: NDArray[np.int64], vectors: Floats, centre: Floats) -> _Tokens:
     import numpy as np
 
-    return _Tokens(_unit(_unit(vectors) - centre), np.log1p((ids + 1) / _COMMON, dtype=np.float32))
+    return _Tokens(unit(unit(vectors) - centre), np.log1p((ids + 1) / _COMMON, dtype=np.float32))
 
 
 def _nearness(left: _Tokens, right: _Tokens, match: _TokenMatch) -> float:
@@ -201,10 +203,3 @@ def _split(values: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[
 def _standard(value: Any, usual: tuple[float, float]) -> Any:
     mean, deviation = usual
     return (value - mean) / deviation
-
-
-def _unit(vectors: Floats) -> Floats:
-    import numpy as np
-
-    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return unit

@@ -30,9 +30,9 @@ from noisy_pairs import noisy
 from numpy.typing import NDArray
 
 from mtalign.align.beads import BeadOptions, align
-from mtalign.align.side import SentenceEncoder, prepare, unit
+from mtalign.align.side import SentenceEncoder, prepare
 from mtalign.align.tuples import tuples
-from mtalign.encode import Encoder, TokenVectors
+from mtalign.encode import Encoder, TokenVectors, unit
 from mtalign.evaluate.beads import score_beads
 from mtalign.evaluate.counts import Counts, total
 from mtalign.evaluate.tuples import score_tuples

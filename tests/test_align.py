@@ -14,9 +14,9 @@ from mtalign.align.anchors import Anchors
 from mtalign.align.band import windows
 from mtalign.align.beads import BeadOptions, Overlaps, align
 from mtalign.align.order import reading_order
-from mtalign.align.side import Side, prepare, unit
+from mtalign.align.side import Side, prepare
 from mtalign.alignment import Bead, check_beads, invert
-from mtalign.encode import Encoder
+from mtalign.encode import Encoder, unit
 from mtalign.errors import InvalidAlignment
 
 ENGLISH = [

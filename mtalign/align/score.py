@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtalign.align.band import Part, Window
 from mtalign.align.fit import HUBS, Area, compiled_mean_of_best, fit
-from mtalign.align.side import Run, Side, unit
+from mtalign.align.side import Run, Side
+from mtalign.encode import unit
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from mtalign.encode import unit
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -122,11 +124,3 @@ def _tokens(sentences: Sequence[str], encoder: SentenceEncoder) -> Tokens:
         centred = unit(part.astype(np.float32) - np.asarray(mean, np.float32))
         parts[number] = np.where(part.any(axis=1, keepdims=True), centred, 0).astype(np.float16)
     return Tokens(np.concatenate(parts), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
-
-
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the vectors scaled to length 1; zero stays zero."""
-    import numpy as np
-
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
